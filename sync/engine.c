@@ -1,0 +1,650 @@
+/* Opening: read who we are, the credentials, the units, the streams; recompute the heads from the log.  Failure of any
+ * of it leaves nothing open.  After RC_DISK or RC_CORRUPT of a write the engine is broken for good: the database is
+ * recovered by opening it anew. */
+#include "engine_impl.h"
+
+#include "credential.h"
+#include "exchange_impl.h"
+#include "row.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#define APPLICATION_ID 0x73796e63	/* "sync" */
+
+enum rc
+engine_configure(sqlite3 *db, bool is_writer, struct diag *d)
+{
+	const char *sql = is_writer
+	    ? "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+	      "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA cache_size=-8192;"
+	      "PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=67108864;"
+	    : "PRAGMA query_only=ON; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY;";
+	char *message = NULL;
+	int code;
+
+	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	(void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_busy_timeout(db, 5000);
+	(void)sqlite3_extended_result_codes(db, 1);
+	code = sqlite3_exec(db, sql, NULL, NULL, &message);
+	if (code != SQLITE_OK)
+		(void)diag_fail(d, RC_DISK, "cannot prepare the database: %s", message != NULL ? message : "?");
+	sqlite3_free(message);
+	if (code == SQLITE_OK)
+		return RC_OK;
+	switch (code & 0xFF) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return RC_CORRUPT;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return RC_BUSY;
+	case SQLITE_FULL:
+		return RC_FULL;
+	default:
+		return RC_DISK;
+	}
+}
+
+static enum rc
+pragma_int(sqlite3 *db, const char *sql, int64_t *out, struct diag *d)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW)
+		*out = sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	if (code == SQLITE_ROW)
+		return RC_OK;
+	code &= 0xFF;
+	return diag_fail(d, code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? RC_CORRUPT : RC_DISK,
+	    "cannot read the database: %s", sqlite3_errmsg(db));
+}
+
+enum rc
+engine_probe(sqlite3 *db, const struct catalogue *c, bool *out, struct diag *d)
+{
+	int64_t tables, id, version;
+	enum rc rc;
+
+	if ((rc = pragma_int(db, "SELECT count(*) FROM sqlite_schema", &tables, d)) != RC_OK ||
+	    (rc = pragma_int(db, "PRAGMA application_id", &id, d)) != RC_OK ||
+	    (rc = pragma_int(db, "PRAGMA user_version", &version, d)) != RC_OK)
+		return rc;
+	*out = id == APPLICATION_ID;
+	if (!*out && tables > 0)
+		return diag_fail(d, RC_INPUT, "the database holds something else: it was not made by this program");
+	if (*out && version > (int64_t)c->version)
+		return diag_fail(d, RC_CONFLICT, "the database has schema version %lld, this program knows %u: "
+		    "install the newer program", (long long)version, c->version);
+	return RC_OK;
+}
+
+/* --- errors and transactions ------------------------------------------------------------------------------------- */
+
+enum rc
+engine_sqlite_rc(struct engine *e, int code, const char *what, struct diag *d)
+{
+	const char *text = sqlite3_errmsg(e->db);
+
+	switch (code & 0xFF) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return RC_OK;
+	case SQLITE_NOMEM:
+		return diag_fail(d, RC_NOMEM, "%s: out of memory", what);
+	case SQLITE_FULL:
+		return diag_fail(d, RC_FULL, "%s: the disk is full; free some space and try again", what);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return diag_fail(d, RC_BUSY, "%s: the database is locked by another program", what);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		e->is_broken = true;
+		return diag_fail(d, RC_CORRUPT, "%s: the database is damaged: %s", what, text);
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_TOOBIG:
+	case SQLITE_ERROR:
+		return diag_fail(d, RC_INPUT, "%s: %s", what, text);
+	case SQLITE_MISUSE:
+		return diag_fail(d, RC_BUG, "%s: %s", what, text);
+	default:
+		if (code == SQLITE_IOERR_NOMEM)
+			return diag_fail(d, RC_NOMEM, "%s: out of memory", what);
+		e->is_broken = true;
+		return diag_fail(d, RC_DISK, "%s: %s", what, text);
+	}
+}
+
+enum rc
+engine_exec(struct engine *e, const char *sql, struct diag *d)
+{
+	int code = sqlite3_exec(e->db, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? RC_OK : engine_sqlite_rc(e, code, "writing", d);
+}
+
+enum rc
+engine_begin(struct engine *e, struct diag *d)
+{
+	enum rc rc;
+
+	INVARIANT(!e->is_in_tx);
+	INVARIANT(e->is_writer);
+	if (e->is_broken)
+		return diag_fail(d, RC_DISK, "the database failed earlier; restart the program to recover it");
+	if ((rc = engine_exec(e, "BEGIN IMMEDIATE", d)) != RC_OK)
+		return rc;
+	e->is_in_tx = true;
+	return RC_OK;
+}
+
+enum rc
+engine_commit_tx(struct engine *e, struct diag *d)
+{
+	int code;
+
+	INVARIANT(e->is_in_tx);
+	code = sqlite3_exec(e->db, "COMMIT", NULL, NULL, NULL);
+	if (code == SQLITE_OK) {
+		e->is_in_tx = false;
+		return RC_OK;
+	}
+	/* Whatever COMMIT said, whether it reached the disk is not known: only a new start may tell.  A full disk is
+	 * told before anything is synced, so that one may be rolled back and gone on from. */
+	if ((code & 0xFF) != SQLITE_FULL && (code & 0xFF) != SQLITE_CONSTRAINT && (code & 0xFF) != SQLITE_BUSY)
+		e->is_broken = true;
+	if (engine_sqlite_rc(e, code, "saving", d) == RC_CORRUPT)
+		e->is_broken = true;
+	engine_rollback(e);
+	return (code & 0xFF) == SQLITE_FULL ? RC_FULL : (code & 0xFF) == SQLITE_CONSTRAINT ? RC_BUG : RC_DISK;
+}
+
+void
+engine_rollback(struct engine *e)
+{
+	struct diag d;
+
+	if (!e->is_in_tx)
+		return;
+	e->is_in_tx = false;
+	e->is_stray = false;
+	e->v_now = 0;
+	if (!sqlite3_get_autocommit(e->db))
+		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
+	diag_init(&d);
+	if (e->is_broken)
+		return;
+	if (stream_reload(e, &d) != RC_OK || unit_reload(e, &d) != RC_OK || engine_origins_reload(e, &d) != RC_OK)
+		e->is_broken = true;
+	if (e->exchange_reset != NULL && e->exchange != NULL)
+		e->exchange_reset(e->exchange);
+}
+
+enum rc
+engine_stmt(struct engine *e, const char *sql, sqlite3_stmt **out, struct diag *d)
+{
+	size_t i;
+	int code;
+
+	for (i = 0; i < e->stmts_count; i++)
+		if (e->stmts[i].sql == sql) {
+			*out = e->stmts[i].stmt;
+			return RC_OK;
+		}
+	INVARIANT(e->stmts_count < STMT_CACHE_MAX);
+	code = sqlite3_prepare_v3(e->db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
+	if (code != SQLITE_OK)
+		return engine_sqlite_rc(e, code, "preparing a statement", d);
+	e->stmts[e->stmts_count++] = (struct stmt_entry){ sql, *out };
+	return RC_OK;
+}
+
+void
+engine_done(sqlite3_stmt *stmt)
+{
+	(void)sqlite3_reset(stmt);
+}
+
+enum rc
+engine_run(struct engine *e, sqlite3_stmt *stmt, const char *what, struct diag *d)
+{
+	int code = sqlite3_step(stmt);
+	enum rc rc = RC_OK;
+
+	if (code != SQLITE_DONE && code != SQLITE_ROW)
+		rc = engine_sqlite_rc(e, code, what, d);
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+/* --- clock, randomness, small values ------------------------------------------------------------------------------ */
+
+uint64_t
+engine_now_ms(struct engine *e)
+{
+	return e->env.now_ms(e->env.ctx);
+}
+
+void
+engine_random(struct engine *e, void *p, size_t n)
+{
+	e->env.random(e->env.ctx, p, n);
+}
+
+uint64_t
+engine_tick(struct engine *e)
+{
+	uint64_t now = HLC_MAKE(engine_now_ms(e) & ((UINT64_C(1) << 48) - 1));
+
+	e->hlc = now > e->hlc ? now : e->hlc + 1;
+	return e->hlc;
+}
+
+void
+engine_witness(struct engine *e, uint64_t hlc)
+{
+	if (hlc > e->hlc)
+		e->hlc = hlc;
+}
+
+enum rc
+engine_meta_get(struct engine *e, const char *name, struct bytes *out, struct diag *d)
+{
+	static const char sql[] = "SELECT value FROM sync_meta WHERE name = ?1";
+	sqlite3_stmt *stmt;
+	enum rc rc;
+	int code;
+
+	if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
+		return rc;
+	(void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW) {
+		struct value v = value_of_column(stmt, 0);
+
+		bytes_put(out, v.s.p, v.s.n);
+		rc = bytes_rc(out);
+	} else {
+		rc = code == SQLITE_DONE ? RC_NOTFOUND : engine_sqlite_rc(e, code, "reading sync_meta", d);
+	}
+	engine_done(stmt);
+	return rc;
+}
+
+enum rc
+engine_meta_set(struct engine *e, const char *name, struct span value, struct diag *d)
+{
+	static const char sql[] = "INSERT INTO sync_meta(name, value) VALUES(?1, ?2) "
+	    "ON CONFLICT(name) DO UPDATE SET value = excluded.value";
+	sqlite3_stmt *stmt;
+	enum rc rc;
+
+	if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
+		return rc;
+	(void)sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	if (value_bind(stmt, 2, value_blob(value)) != SQLITE_OK)
+		return diag_fail(d, RC_NOMEM, "no memory to save %s", name);
+	return engine_run(e, stmt, "writing sync_meta", d);
+}
+
+static enum rc
+meta_fixed(struct engine *e, const char *name, void *out, size_t n, struct diag *d)
+{
+	struct bytes b;
+	enum rc rc;
+
+	bytes_init(&b);
+	rc = engine_meta_get(e, name, &b, d);
+	if (rc == RC_NOTFOUND || (rc == RC_OK && b.n != n))
+		rc = diag_fail(d, RC_CORRUPT, "the database says nothing of its %s", name);
+	if (rc == RC_OK)
+		memcpy(out, b.p, n);
+	bytes_free(&b);
+	return rc;
+}
+
+static enum rc
+meta_text(struct engine *e, const char *name, char *out, size_t cap, struct diag *d)
+{
+	struct bytes b;
+	enum rc rc;
+
+	bytes_init(&b);
+	rc = engine_meta_get(e, name, &b, d);
+	if (rc == RC_NOTFOUND || (rc == RC_OK && b.n >= cap))
+		rc = diag_fail(d, RC_CORRUPT, "the database says nothing of its %s", name);
+	if (rc == RC_OK) {
+		memcpy(out, b.p, b.n);
+		out[b.n] = '\0';
+	}
+	bytes_free(&b);
+	return rc;
+}
+
+/* --- open and close ------------------------------------------------------------------------------------------------ */
+
+static enum rc
+identity_load(struct engine *e, const uint8_t *node_seed, struct diag *d)
+{
+	struct engine_identity *self = &e->self;
+	const struct origin_entry *own;
+	enum rc rc;
+
+	if ((rc = meta_fixed(e, "origin", self->origin, ORIGIN_BYTES, d)) != RC_OK ||
+	    (rc = meta_fixed(e, "root_key", self->root_pubkey, PUBKEY_BYTES, d)) != RC_OK ||
+	    (rc = meta_fixed(e, "parent", self->parent, ORIGIN_BYTES, d)) != RC_OK ||
+	    (rc = meta_text(e, "unit", self->unit, sizeof(self->unit), d)) != RC_OK ||
+	    (rc = meta_text(e, "root_unit", self->root_unit, sizeof(self->root_unit), d)) != RC_OK)
+		return rc;
+	e->self_unit = unit_intern(e, span_str(self->unit));
+	e->root_unit = unit_intern(e, span_str(self->root_unit));
+	if (e->self_unit == UNIT_NONE || e->root_unit == UNIT_NONE)
+		return RC_NOMEM;
+	if ((rc = engine_origins_reload(e, d)) != RC_OK)
+		return rc;
+	if ((own = engine_origin(e, self->origin)) == NULL)
+		return diag_fail(d, RC_CORRUPT, "the database does not hold its own credential");
+	memcpy(self->pubkey, own->pubkey, PUBKEY_BYTES);
+	self->level = own->level;
+	if (node_seed == NULL)
+		return RC_OK;
+	{
+		uint8_t pubkey[PUBKEY_BYTES];
+
+		(void)crypto_sign_seed_keypair(pubkey, e->sign_key, node_seed);
+		if (memcmp(pubkey, self->pubkey, PUBKEY_BYTES) != 0)
+			return diag_fail(d, RC_DENIED, "the node's key does not belong to this database: "
+			    "bring back the key file that was made with it");
+	}
+	return RC_OK;
+}
+
+static void
+engine_free(struct engine *e)
+{
+	size_t i;
+
+	if (e->exchange_free != NULL)
+		e->exchange_free(e->exchange);
+	for (i = 0; i < e->stmts_count; i++)
+		sqlite3_finalize(e->stmts[i].stmt);
+	for (i = 0; i < e->catalogue.tables_count; i++)
+		row_plan_free(e->plans[i]);
+	for (i = 0; i < e->units_count; i++)
+		mem_free((void *)(uintptr_t)e->units[i].key.p);
+	for (i = 0; i < e->streams_count; i++)
+		mem_free(e->streams[i]);
+	mem_free(e->units);
+	mem_free(e->streams);
+	mem_free(e->stream_slots);
+	mem_free(e->origins);
+	sodium_memzero(e->sign_key, sizeof(e->sign_key));
+	mem_free(e);
+}
+
+static struct engine *
+engine_alloc(sqlite3 *db, const struct catalogue *c, const struct engine_env *env)
+{
+	struct engine *e = mem_alloc(sizeof(*e));
+	size_t i;
+
+	if (e == NULL)
+		return NULL;
+	e->db = db;
+	e->env = *env;
+	e->catalogue = *c;
+	e->catalogue.tables = e->tables;
+	for (i = 0; i < c->tables_count; i++)
+		e->tables[i] = c->tables[i];
+	e->tables[e->catalogue.tables_count++] = &engine_node_table;
+	e->self_unit = e->root_unit = UNIT_NONE;
+	return e;
+}
+
+static enum rc
+exceptions_count(struct engine *e, struct diag *d)
+{
+	int64_t n = 0;
+	enum rc rc = pragma_int(e->db, "SELECT EXISTS(SELECT 1 FROM sync_row)", &n, d);
+
+	e->exceptions = (uint64_t)n;
+	return rc;
+}
+
+enum rc
+engine_open(struct engine **out, sqlite3 *db, const struct catalogue *c, const struct engine_env *env,
+    const uint8_t *node_seed, struct diag *d)
+{
+	struct engine *e;
+	enum rc rc;
+	bool is_node = false;
+
+	*out = NULL;
+	if (sodium_init() < 0)
+		return diag_fail(d, RC_BUG, "libsodium does not start");
+	if ((rc = engine_probe(db, c, &is_node, d)) != RC_OK)
+		return rc;
+	if (!is_node)
+		return diag_fail(d, RC_NOTFOUND, "there is no node in this database: use init or join first");
+	if ((e = engine_alloc(db, c, env)) == NULL)
+		return RC_NOMEM;
+	e->is_writer = node_seed != NULL;
+	if ((rc = engine_functions(e, d)) != RC_OK ||
+	    (rc = identity_load(e, node_seed, d)) != RC_OK ||
+	    (rc = unit_reload(e, d)) != RC_OK ||
+	    (rc = stream_reload(e, d)) != RC_OK ||
+	    (rc = exceptions_count(e, d)) != RC_OK)
+		goto err0;
+	if (e->is_writer && (rc = credential_save_own(e, d)) != RC_OK)
+		goto err0;
+	*out = e;
+	return RC_OK;
+
+err0:
+	engine_close(e);
+	return rc;
+}
+
+void
+engine_close(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	engine_rollback(e);
+	(void)sqlite3_preupdate_hook(e->db, NULL, NULL);
+	(void)sqlite3_commit_hook(e->db, NULL, NULL);
+	engine_free(e);
+}
+
+/* --- making a node --------------------------------------------------------------------------------------------------- */
+
+static enum rc
+tables_create(struct engine *e, struct diag *d)
+{
+	struct bytes sql;
+	size_t i;
+	enum rc rc;
+
+	bytes_init(&sql);
+	bytes_str(&sql, engine_ddl());
+	bytes_str(&sql, exchange_tables_ddl());
+	for (i = 0; i < e->catalogue.tables_count; i++)
+		catalogue_ddl(e->tables[i], &sql);
+	for (i = 0; e->catalogue.ddl_extra != NULL && e->catalogue.ddl_extra[i] != NULL; i++)
+		bytes_str(&sql, e->catalogue.ddl_extra[i]);
+	bytes_fmt(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%u;", APPLICATION_ID, e->catalogue.version);
+	rc = bytes_cstr(&sql) == NULL ? RC_NOMEM : engine_exec(e, (char *)sql.p, d);
+	bytes_free(&sql);
+	return rc;
+}
+
+/* What makes a database a node: tables, identity, and the credentials needed to trust the first frames. */
+struct making {
+	const uint8_t *root_pubkey;
+	const struct credential *self;
+	const struct credential *chain;
+	size_t chain_count;
+	struct span root_unit;
+	const uint8_t *parent;
+};
+
+static enum rc
+node_make(sqlite3 *db, const struct catalogue *c, const struct engine_env *env, const struct making *m, struct diag *d)
+{
+	struct engine *e;
+	struct bytes chain;
+	bool is_node = false;
+	enum rc rc;
+	size_t i;
+
+	if ((rc = catalogue_sanity(c, d)) != RC_OK || (rc = engine_probe(db, c, &is_node, d)) != RC_OK)
+		return rc;
+	if (is_node)
+		return diag_fail(d, RC_CONFLICT, "this database holds a node already");
+	if ((e = engine_alloc(db, c, env)) == NULL)
+		return RC_NOMEM;
+	bytes_init(&chain);
+	credential_emit(m->self, &chain);
+	for (i = 0; i < m->chain_count; i++)
+		credential_emit(&m->chain[i], &chain);
+	e->is_writer = true;
+	if ((rc = bytes_rc(&chain)) == RC_OK && (rc = engine_functions(e, d)) == RC_OK &&
+	    (rc = engine_begin(e, d)) == RC_OK &&
+	    (rc = tables_create(e, d)) == RC_OK &&
+	    (rc = engine_meta_set(e, "origin", span_of(m->self->origin, ORIGIN_BYTES), d)) == RC_OK &&
+	    (rc = engine_meta_set(e, "root_key", span_of(m->root_pubkey, PUBKEY_BYTES), d)) == RC_OK &&
+	    (rc = engine_meta_set(e, "parent", span_of(m->parent, ORIGIN_BYTES), d)) == RC_OK &&
+	    (rc = engine_meta_set(e, "unit", span_str(m->self->unit), d)) == RC_OK &&
+	    (rc = engine_meta_set(e, "root_unit", m->root_unit, d)) == RC_OK &&
+	    (rc = engine_meta_set(e, "chain", span_bytes(&chain), d)) == RC_OK)
+		rc = engine_commit_tx(e, d);
+	if (rc != RC_OK && e->is_in_tx) {
+		e->is_in_tx = false;	/* nothing to reload: there is no node */
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	}
+	bytes_free(&chain);
+	engine_close(e);
+	return rc;
+}
+
+enum rc
+engine_found(sqlite3 *db, const struct catalogue *c, const struct engine_env *env, const struct engine_founding *f,
+    struct diag *d)
+{
+	static const uint8_t no_parent[ORIGIN_BYTES];
+	struct credential self;
+	uint8_t root_pubkey[PUBKEY_BYTES];
+	struct making m = { root_pubkey, &self, NULL, 0, f->unit, no_parent };
+
+	if (sodium_init() < 0)
+		return diag_fail(d, RC_BUG, "libsodium does not start");
+	if (f->unit.n == 0 || f->unit.n > UNIT_BYTES_MAX || f->name.n > AUTHOR_BYTES_MAX)
+		return diag_fail(d, RC_INPUT, "the unit or the node's name is too long");
+	credential_root(f, root_pubkey, &self);
+	return node_make(db, c, env, &m, d);
+}
+
+enum rc
+engine_join(sqlite3 *db, const struct catalogue *c, const struct engine_env *env, const struct engine_joining *j,
+    struct diag *d)
+{
+	struct making m = { j->root_pubkey, j->self, j->chain, j->chain_count, j->root_unit, j->parent_origin.p };
+	enum rc rc;
+
+	if (sodium_init() < 0)
+		return diag_fail(d, RC_BUG, "libsodium does not start");
+	if (j->parent_origin.n != ORIGIN_BYTES || j->root_unit.n == 0 || j->root_unit.n > UNIT_BYTES_MAX)
+		return diag_fail(d, RC_INPUT, "the invitation names no parent or no root unit");
+	if ((rc = credential_chain_check(j->self, j->chain, j->chain_count, j->root_pubkey, d)) != RC_OK)
+		return rc;
+	return node_make(db, c, env, &m, d);
+}
+
+/* --- a scratch replica ---------------------------------------------------------------------------------------------- */
+
+enum rc
+engine_open_scratch(struct engine **out, const struct engine *from, sqlite3 *db, struct diag *d)
+{
+	static const char *const names[] = { "origin", "root_key", "parent", "unit", "root_unit", "chain" };
+	struct catalogue user = from->catalogue;
+	struct bytes value;
+	struct engine *e;
+	size_t i;
+	enum rc rc;
+
+	*out = NULL;
+	user.tables_count--;		/* without the engine's own table: engine_alloc adds it */
+	if ((e = engine_alloc(db, &user, &from->env)) == NULL)
+		return RC_NOMEM;
+	bytes_init(&value);
+	e->is_writer = true;
+	if ((rc = engine_functions(e, d)) == RC_OK && (rc = engine_begin(e, d)) == RC_OK) {
+		rc = tables_create(e, d);
+		for (i = 0; i < sizeof(names) / sizeof(names[0]) && rc == RC_OK; i++) {
+			bytes_clear(&value);
+			rc = engine_meta_get((struct engine *)(uintptr_t)from, names[i], &value, d);
+			if (rc == RC_OK)
+				rc = engine_meta_set(e, names[i], span_bytes(&value), d);
+		}
+		if (rc == RC_OK)
+			rc = engine_commit_tx(e, d);
+		e->is_in_tx = false;
+	}
+	bytes_free(&value);
+	if (rc == RC_OK && (rc = identity_load(e, NULL, d)) == RC_OK)
+		rc = unit_reload(e, d);
+	if (rc == RC_OK)
+		*out = e;
+	else
+		engine_close(e);
+	return rc;
+}
+
+/* --- small accessors ------------------------------------------------------------------------------------------------ */
+
+bool
+engine_is_broken(const struct engine *e)
+{
+	return e->is_broken;
+}
+
+const struct engine_identity *
+engine_self(const struct engine *e)
+{
+	return &e->self;
+}
+
+sqlite3 *
+engine_db(const struct engine *e)
+{
+	return e->db;
+}
+
+const struct catalogue *
+engine_catalogue(const struct engine *e)
+{
+	return &e->catalogue;
+}
+
+void *
+engine_exchange_slot_get(struct engine *e)
+{
+	return e->exchange;
+}
+
+void
+engine_exchange_slot_set(struct engine *e, void *p, void (*free_fn)(void *), void (*reset_fn)(void *))
+{
+	e->exchange = p;
+	e->exchange_free = free_fn;
+	e->exchange_reset = reset_fn;
+}

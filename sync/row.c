@@ -1,0 +1,306 @@
+#include "row.h"
+
+#include <string.h>
+
+static enum rc
+plan_prepare(struct engine *e, struct bytes *sql, sqlite3_stmt **out, struct diag *d)
+{
+	enum rc rc = RC_NOMEM;
+	int code;
+
+	if (bytes_cstr(sql) != NULL) {
+		code = sqlite3_prepare_v3(e->db, (char *)sql->p, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
+		rc = code == SQLITE_OK ? RC_OK : engine_sqlite_rc(e, code, "preparing a table", d);
+	}
+	bytes_clear(sql);
+	return rc;
+}
+
+static void
+insert_sql(const struct catalogue_table *t, struct bytes *sql)
+{
+	size_t i;
+
+	bytes_fmt(sql, "INSERT INTO \"%s\" VALUES(?1", t->name);
+	for (i = 0; i <= t->columns_count; i++)
+		bytes_fmt(sql, ",?%zu", i + 2);
+	bytes_fmt(sql, ") ON CONFLICT(\"%s\") DO NOTHING", t->key_column);
+}
+
+static void
+get_sql(const struct catalogue_table *t, struct bytes *sql)
+{
+	size_t i;
+
+	bytes_str(sql, "SELECT _v");
+	for (i = 0; i < t->columns_count; i++)
+		bytes_fmt(sql, ",\"%s\"", t->columns[i].name);
+	bytes_fmt(sql, " FROM \"%s\" WHERE \"%s\"=?1", t->name, t->key_column);
+}
+
+enum rc
+row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct diag *d)
+{
+	const struct catalogue_table *t = e->catalogue.tables[table_index];
+	struct table_plan *p = e->plans[table_index];
+	struct bytes sql;
+	enum rc rc;
+	size_t i;
+
+	*out = p;
+	if (p != NULL)
+		return RC_OK;
+	if ((p = mem_alloc(sizeof(*p))) == NULL)
+		return RC_NOMEM;
+	p->t = t;
+	p->index = table_index;
+	for (i = 0; i < t->columns_count; i++) {
+		p->all |= UINT64_C(1) << i;
+		if (t->columns[i].policy == POLICY_RANK)
+			p->rank |= UINT64_C(1) << i;
+		if (t->columns[i].policy == POLICY_COUNTER)
+			p->counter |= UINT64_C(1) << i;
+	}
+	bytes_init(&sql);
+	get_sql(t, &sql);
+	if ((rc = plan_prepare(e, &sql, &p->get, d)) != RC_OK)
+		goto err0;
+	insert_sql(t, &sql);
+	if ((rc = plan_prepare(e, &sql, &p->insert, d)) != RC_OK)
+		goto err0;
+	bytes_fmt(&sql, "DELETE FROM \"%s\" WHERE \"%s\"=?1", t->name, t->key_column);
+	if ((rc = plan_prepare(e, &sql, &p->drop, d)) != RC_OK)
+		goto err0;
+	bytes_free(&sql);
+	*out = e->plans[table_index] = p;
+	return RC_OK;
+
+err0:
+	bytes_free(&sql);
+	row_plan_free(p);
+	return rc;
+}
+
+enum rc
+row_plan_of(struct engine *e, const struct catalogue_table *t, struct table_plan **out, struct diag *d)
+{
+	size_t i;
+
+	for (i = 0; i < e->catalogue.tables_count; i++)
+		if (e->catalogue.tables[i] == t)
+			return row_plan(e, i, out, d);
+	return diag_fail(d, RC_BUG, "table %s is not in the catalogue", t->name);
+}
+
+void
+row_plan_free(struct table_plan *p)
+{
+	size_t i;
+
+	if (p == NULL)
+		return;
+	sqlite3_finalize(p->get);
+	sqlite3_finalize(p->insert);
+	sqlite3_finalize(p->drop);
+	for (i = 0; i < ROW_UPDATES_MAX; i++)
+		sqlite3_finalize(p->updates[i].stmt);
+	mem_free(p);
+}
+
+static int
+key_bind(sqlite3_stmt *stmt, int at, const struct table_plan *p, struct span key)
+{
+	return value_bind(stmt, at, p->t->has_text_key ? value_text(key) : value_blob(key));
+}
+
+enum rc
+row_get(struct engine *e, struct table_plan *p, struct span key, struct value *values, uint64_t *v, struct diag *d)
+{
+	size_t i;
+	int code;
+
+	(void)sqlite3_reset(p->get);
+	if (key_bind(p->get, 1, p, key) != SQLITE_OK)
+		return RC_NOMEM;
+	code = sqlite3_step(p->get);
+	if (code != SQLITE_ROW) {
+		enum rc rc = code == SQLITE_DONE ? RC_NOTFOUND : engine_sqlite_rc(e, code, "reading a row", d);
+
+		(void)sqlite3_reset(p->get);
+		return rc;
+	}
+	*v = (uint64_t)sqlite3_column_int64(p->get, 0);
+	for (i = 0; i < p->t->columns_count; i++)
+		values[i] = value_of_column(p->get, (int)i + 1);
+	return RC_OK;
+}
+
+void
+row_get_done(struct table_plan *p)
+{
+	(void)sqlite3_reset(p->get);
+}
+
+static enum rc
+write_step(struct engine *e, sqlite3_stmt *stmt, bool *done, struct diag *d)
+{
+	int code = sqlite3_step(stmt);
+	enum rc rc = RC_OK;
+
+	if (code == SQLITE_DONE)
+		*done = sqlite3_changes(e->db) > 0;
+	else
+		rc = engine_sqlite_rc(e, code, "writing a row", d);
+	(void)sqlite3_reset(stmt);
+	return rc;
+}
+
+enum rc
+row_insert(struct engine *e, struct table_plan *p, struct span key, const struct value *values, uint64_t v, bool *done,
+    struct diag *d)
+{
+	int code = key_bind(p->insert, 1, p, key);
+	size_t i;
+
+	for (i = 0; i < p->t->columns_count && code == SQLITE_OK; i++)
+		code = value_bind(p->insert, (int)i + 2, values[i]);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(p->insert, (int)p->t->columns_count + 2, (int64_t)v);
+	if (code != SQLITE_OK)
+		return engine_sqlite_rc(e, code, "writing a row", d);
+	e->v_now = v;
+	return write_step(e, p->insert, done, d);
+}
+
+/* The UPDATE statement for one set of columns; the least recently made one gives way. */
+static enum rc
+update_stmt(struct engine *e, struct table_plan *p, uint64_t mask, sqlite3_stmt **out, struct diag *d)
+{
+	struct bytes sql;
+	sqlite3_stmt *stmt;
+	enum rc rc;
+	size_t i;
+
+	for (i = 0; i < ROW_UPDATES_MAX; i++)
+		if (p->updates[i].stmt != NULL && p->updates[i].mask == mask) {
+			*out = p->updates[i].stmt;
+			return RC_OK;
+		}
+	bytes_init(&sql);
+	bytes_fmt(&sql, "UPDATE \"%s\" SET _v=?2", p->t->name);
+	for (i = 0; i < p->t->columns_count; i++)
+		if ((mask >> i & 1) != 0)
+			bytes_fmt(&sql, ",\"%s\"=?%zu", p->t->columns[i].name, i + 4);
+	bytes_fmt(&sql, " WHERE \"%s\"=?1 AND (?3=0 OR _v=?3)", p->t->key_column);
+	rc = plan_prepare(e, &sql, &stmt, d);
+	bytes_free(&sql);
+	if (rc != RC_OK)
+		return rc;
+	i = p->updates_next++ % ROW_UPDATES_MAX;
+	sqlite3_finalize(p->updates[i].stmt);
+	p->updates[i].mask = mask;
+	p->updates[i].stmt = *out = stmt;
+	return RC_OK;
+}
+
+enum rc
+row_update(struct engine *e, struct table_plan *p, struct span key, uint64_t mask, const struct value *values,
+    uint64_t v, uint64_t expected, bool *done, struct diag *d)
+{
+	sqlite3_stmt *stmt;
+	enum rc rc;
+	size_t i;
+	int code;
+
+	if ((rc = update_stmt(e, p, mask, &stmt, d)) != RC_OK)
+		return rc;
+	code = key_bind(stmt, 1, p, key);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(stmt, 2, (int64_t)v);
+	if (code == SQLITE_OK)
+		code = sqlite3_bind_int64(stmt, 3, (int64_t)expected);
+	for (i = 0; i < p->t->columns_count && code == SQLITE_OK; i++)
+		if ((mask >> i & 1) != 0)
+			code = value_bind(stmt, (int)i + 4, values[i]);
+	if (code != SQLITE_OK)
+		return engine_sqlite_rc(e, code, "writing a row", d);
+	e->v_now = v;
+	return write_step(e, stmt, done, d);
+}
+
+enum rc
+row_delete(struct engine *e, struct table_plan *p, struct span key, bool *done, struct diag *d)
+{
+	if (key_bind(p->drop, 1, p, key) != SQLITE_OK)
+		return RC_NOMEM;
+	return write_step(e, p->drop, done, d);
+}
+
+/* --- rows that are not plain ------------------------------------------------------------------------------------- */
+
+enum rc
+row_entry_get(struct engine *e, const struct table_plan *p, struct span key, struct bytes *heads, unsigned *flags,
+    struct diag *d)
+{
+	static const char sql[] = "SELECT heads, flags FROM sync_row WHERE tbl = ?1 AND key = ?2";
+	sqlite3_stmt *stmt;
+	enum rc rc;
+	int code;
+
+	if (e->exceptions == 0)
+		return RC_NOTFOUND;
+	if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
+		return rc;
+	(void)sqlite3_bind_int(stmt, 1, p->t->number);
+	if (value_bind(stmt, 2, value_blob(key)) != SQLITE_OK)
+		return RC_NOMEM;
+	code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW) {
+		struct value v = value_of_column(stmt, 0);
+
+		bytes_put(heads, v.s.p, v.s.n);
+		*flags = (unsigned)sqlite3_column_int(stmt, 1);
+		rc = bytes_rc(heads);
+	} else {
+		rc = code == SQLITE_DONE ? RC_NOTFOUND : engine_sqlite_rc(e, code, "reading sync_row", d);
+	}
+	engine_done(stmt);
+	return rc;
+}
+
+enum rc
+row_entry_put(struct engine *e, const struct table_plan *p, struct span key, const uint64_t *heads, size_t heads_count,
+    unsigned flags, struct diag *d)
+{
+	static const char sql[] = "INSERT INTO sync_row(tbl, key, heads, flags) VALUES(?1, ?2, ?3, ?4) "
+	    "ON CONFLICT(tbl, key) DO UPDATE SET heads = excluded.heads, flags = excluded.flags";
+	sqlite3_stmt *stmt;
+	enum rc rc;
+
+	if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
+		return rc;
+	(void)sqlite3_bind_int(stmt, 1, p->t->number);
+	if (value_bind(stmt, 2, value_blob(key)) != SQLITE_OK ||
+	    value_bind(stmt, 3, value_blob(span_of(heads, heads_count * sizeof(*heads)))) != SQLITE_OK)
+		return RC_NOMEM;
+	(void)sqlite3_bind_int(stmt, 4, (int)flags);
+	e->exceptions = 1;
+	return engine_run(e, stmt, "writing sync_row", d);
+}
+
+enum rc
+row_entry_drop(struct engine *e, const struct table_plan *p, struct span key, struct diag *d)
+{
+	static const char sql[] = "DELETE FROM sync_row WHERE tbl = ?1 AND key = ?2";
+	sqlite3_stmt *stmt;
+	enum rc rc;
+
+	if (e->exceptions == 0)
+		return RC_OK;
+	if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
+		return rc;
+	(void)sqlite3_bind_int(stmt, 1, p->t->number);
+	if (value_bind(stmt, 2, value_blob(key)) != SQLITE_OK)
+		return RC_NOMEM;
+	return engine_run(e, stmt, "writing sync_row", d);
+}

@@ -1,0 +1,58 @@
+/* sync/row.h - access to rows of catalogue tables, and the side table of rows that are not plain.
+ *
+ * A plain row is there, has one head (the version in `_v`), and every cell of it has one candidate.  All others have an
+ * entry in sync_row: deleted rows, rows with several heads, rows with open siblings or suggestions.
+ */
+#ifndef SYNC_ROW_H
+#define SYNC_ROW_H
+
+#include "engine_impl.h"
+
+#define ROW_UPDATES_MAX 8		/* prepared UPDATE statements kept per table */
+
+enum {
+	ROW_DEAD = 1,			/* deleted; no row in its table */
+	ROW_OPEN = 2,			/* siblings that wait for a person */
+	ROW_SUGGESTED = 4,		/* a lower level's value stands beside a higher one's */
+};
+
+struct table_plan {
+	const struct catalogue_table *t;
+	size_t index;			/* in the catalogue's tables */
+	uint64_t all;			/* mask of every column */
+	uint64_t rank, counter;		/* masks by policy */
+	sqlite3_stmt *get, *insert, *drop;
+	struct {
+		uint64_t mask;
+		sqlite3_stmt *stmt;
+	} updates[ROW_UPDATES_MAX];
+	size_t updates_next;
+};
+
+RC_CHECK enum rc row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct diag *d);
+RC_CHECK enum rc row_plan_of(struct engine *e, const struct catalogue_table *t, struct table_plan **out,
+    struct diag *d);
+void row_plan_free(struct table_plan *p);
+
+/* Read the row: @values has room for every column and borrows until row_get_done(); *@v is its version.  RC_NOTFOUND. */
+RC_CHECK enum rc row_get(struct engine *e, struct table_plan *p, struct span key, struct value *values, uint64_t *v,
+    struct diag *d);
+void row_get_done(struct table_plan *p);
+
+/* Writers.  @v becomes the row's version.  *@done says whether a row was touched: an insertion finds the key taken, an
+ * update finds no row, or (with @expected != 0) not that version. */
+RC_CHECK enum rc row_insert(struct engine *e, struct table_plan *p, struct span key, const struct value *values,
+    uint64_t v, bool *done, struct diag *d);
+RC_CHECK enum rc row_update(struct engine *e, struct table_plan *p, struct span key, uint64_t mask,
+    const struct value *values, uint64_t v, uint64_t expected, bool *done, struct diag *d);
+RC_CHECK enum rc row_delete(struct engine *e, struct table_plan *p, struct span key, bool *done, struct diag *d);
+
+/* The entry of a row that is not plain: its heads as versions, in *@heads (u64s in host order).  RC_NOTFOUND: plain or
+ * not there at all. */
+RC_CHECK enum rc row_entry_get(struct engine *e, const struct table_plan *p, struct span key, struct bytes *heads,
+    unsigned *flags, struct diag *d);
+RC_CHECK enum rc row_entry_put(struct engine *e, const struct table_plan *p, struct span key, const uint64_t *heads,
+    size_t heads_count, unsigned flags, struct diag *d);
+RC_CHECK enum rc row_entry_drop(struct engine *e, const struct table_plan *p, struct span key, struct diag *d);
+
+#endif

@@ -1,0 +1,374 @@
+#include "save_impl.h"
+
+#include <string.h>
+
+enum rc
+save_begin(struct engine *e, const struct save_options *o, struct save **out, struct diag *d)
+{
+	static const uint8_t no_parent[ORIGIN_BYTES];
+	struct save *s;
+	enum rc rc;
+
+	*out = NULL;
+	INVARIANT(e->save == NULL);
+	if (o->author.n > AUTHOR_BYTES_MAX)
+		return diag_fail(d, RC_INPUT, "the author's name has %zu bytes, at most %d are allowed", o->author.n,
+		    AUTHOR_BYTES_MAX);
+	if ((s = mem_alloc(sizeof(*s))) == NULL)
+		return RC_NOMEM;
+	s->e = e;
+	s->o = *o;
+	s->exec_scope = SIZE_MAX;
+	if (o->author.n > 0)
+		memcpy(s->author, o->author.p, o->author.n);
+	s->o.author = span_of(s->author, o->author.n);
+	s->unit = o->unit.n == 0 ? e->self_unit : unit_find(e, o->unit);
+	if (s->unit == UNIT_NONE) {
+		rc = diag_fail(d, RC_INPUT, "there is no unit '%.*s' in the list of units",
+		    (int)(o->unit.n > 40 ? 40 : o->unit.n), (const char *)o->unit.p);
+		goto err0;
+	}
+	if (!unit_is_within(e, s->unit, e->self_unit)) {
+		rc = diag_fail(d, RC_DENIED, "unit %.*s is not below this node's unit %s", (int)o->unit.n,
+		    (const char *)o->unit.p, e->self.unit);
+		goto err0;
+	}
+	/* A node's first commit must come after its credential, in clock and in cause. */
+	if (!e->is_enrolled && memcmp(e->self.parent, no_parent, ORIGIN_BYTES) != 0) {
+		rc = diag_fail(d, RC_CONFLICT, "this node has not yet received its own credential: reconcile with its "
+		    "parent once before saving");
+		goto err0;
+	}
+	if ((rc = engine_begin(e, d)) != RC_OK)
+		goto err0;
+	s->txn = s->mint_hlc = engine_tick(e);
+	e->save = s;
+	*out = s;
+	return RC_OK;
+
+err0:
+	mem_free(s);
+	return rc;
+}
+
+static void
+save_free(struct save *s)
+{
+	size_t i;
+
+	s->e->save = NULL;
+	s->e->v_now = 0;
+	for (i = 0; i < s->scopes_count; i++)
+		mem_free(s->scopes[i].causes);
+	save_arena_free(s);
+	mem_free(s->rows);
+	mem_free(s->slots);
+	mem_free(s->scopes);
+	mem_free(s);
+}
+
+struct engine *
+save_engine(const struct save *s)
+{
+	return s->e;
+}
+
+void
+save_abandon(struct save *s)
+{
+	struct engine *e = s->e;
+
+	save_free(s);
+	engine_rollback(e);
+}
+
+enum rc
+save_commit(struct save *s, struct save_result *r, struct diag *d)
+{
+	struct engine *e = s->e;
+	bool is_units = false;
+	enum rc rc;
+
+	memset(r, 0, sizeof(*r));
+	rc = s->is_dead ? diag_fail(d, RC_BUG, "a save that failed was committed") : save_write(s, r, &is_units, d);
+	save_free(s);
+	if (rc == RC_OK && r->commits_count > 0)
+		rc = engine_commit_tx(e, d);
+	else
+		engine_rollback(e);
+	if (rc == RC_OK && is_units)
+		rc = unit_reload(e, d);
+	return rc;
+}
+
+/* --- rows -------------------------------------------------------------------------------------------------------------- */
+
+/* The key's counter is the clock's counter and an index, so that two saves never mint the same key. */
+static void
+key_mint(struct save *s, struct save_key *out)
+{
+	struct key k;
+
+	if (s->mint_index > 0xFFFF) {
+		s->mint_hlc = engine_tick(s->e);
+		s->mint_index = 0;
+	}
+	key_make(&k, HLC_MS(s->mint_hlc), (uint32_t)(s->mint_hlc & 0xFFFF) << 16 | s->mint_index++, s->e->self.origin);
+	memcpy(out->b, k.b, KEY_BYTES);
+	out->n = KEY_BYTES;
+}
+
+static enum rc
+key_take(struct save *s, const struct catalogue_table *t, struct span key, struct save_key *out, struct diag *d)
+{
+	if (key.n == 0 && t->has_text_key)
+		return diag_fail(d, RC_INPUT, "rows of %s are named by their %s: it must be given", t->name, t->key_column);
+	if (key.n == 0) {
+		key_mint(s, out);
+		return RC_OK;
+	}
+	if (t->has_text_key ? key.n > KEY_TEXT_BYTES_MAX || memchr(key.p, 0, key.n) != NULL : key.n != KEY_BYTES)
+		return diag_fail(d, RC_INPUT, "%s: the key is not one", t->name);
+	memcpy(out->b, key.p, key.n);
+	out->n = key.n;
+	return RC_OK;
+}
+
+static size_t
+values_bytes(const struct value *values, const struct save_cell *cells, size_t n)
+{
+	size_t i, bytes = 24;
+
+	for (i = 0; i < n; i++)
+		bytes += (values != NULL ? values[i].s.n : cells[i].value.s.n) + 12;
+	return bytes;
+}
+
+/* A row that belongs to a person belongs to whoever saves it, unless it says otherwise. */
+static void
+owner_default(const struct save *s, const struct catalogue_table *t, struct value *values)
+{
+	int at = t->owner == OWNER_AUTHOR ? catalogue_column_find(t, span_str(t->owner_column)) : -1;
+
+	if (at >= 0 && values[at].type == VALUE_NULL && s->o.author.n > 0)
+		values[at] = value_text(s->o.author);
+}
+
+static enum rc
+row_add(struct save *s, struct table_plan *p, struct span key, const struct save_cell *cells, size_t count,
+    struct diag *d)
+{
+	const struct catalogue_table *t = p->t;
+	struct value values[COLUMNS_MAX];
+	struct bytes heads;
+	unsigned flags = 0;
+	unit_id u;
+	size_t i, scope;
+	bool done;
+	enum rc rc;
+
+	if ((rc = save_check_cells(s, t, cells, count, true, d)) != RC_OK)
+		return rc;
+	for (i = 0; i < t->columns_count; i++)
+		values[i] = value_null();
+	if (t->scope == SCOPE_COLUMN)
+		values[catalogue_column_find(t, span_str(t->scope_column))] = value_text(unit_key(s->e, s->unit));
+	for (i = 0; i < count; i++)
+		values[catalogue_column_find(t, cells[i].column)] = cells[i].value;
+	owner_default(s, t, values);
+	if ((rc = save_check_scope(s, t, values, &u, d)) != RC_OK)
+		return rc;
+	bytes_init(&heads);
+	rc = row_entry_get(s->e, p, key, &heads, &flags, d);
+	if (rc == RC_OK && heads.n >= sizeof(uint64_t)) {
+		uint64_t v;
+
+		memcpy(&v, heads.p, sizeof(v));
+		if (stream_at(s->e, VERSION_SID(v))->unit != u)
+			rc = diag_fail(d, RC_CONFLICT, "%s: a deleted row of another unit has this key", t->name);
+	}
+	bytes_free(&heads);
+	if (rc != RC_OK && rc != RC_NOTFOUND)
+		return rc;
+	if ((rc = save_scope(s, u, t->reach, &scope, d)) != RC_OK)
+		return rc;
+	save_scope_count(s, scope, values_bytes(values, NULL, t->columns_count));
+	rc = row_insert(s->e, p, key, values, save_scope_version(s, scope), &done, d);
+	return rc == RC_OK && !done ? diag_fail(d, RC_CONFLICT, "%s: there is a row with this key", t->name) : rc;
+}
+
+/* Which columns a change of an existing row really writes. */
+static enum rc
+change_collect(const struct catalogue_table *t, const struct save_cell *cells, size_t count, struct value *values,
+    uint64_t *mask, uint64_t *forced, struct diag *d)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		int at = catalogue_column_find(t, cells[i].column);
+		struct value v = cells[i].value;
+
+		if (cells[i].is_delta && v.type == VALUE_INT && values[at].type == VALUE_INT &&
+		    __builtin_add_overflow(v.i, values[at].i, &v.i))
+			return diag_fail(d, RC_INPUT, "%s.%s: the sum is too large", t->name, t->columns[at].name);
+		if (t->scope == SCOPE_COLUMN && strcmp(t->scope_column, t->columns[at].name) == 0 &&
+		    !value_eq(values[at], v))
+			return diag_fail(d, RC_INPUT, "%s.%s: a row stays with the unit it was made for", t->name,
+			    t->columns[at].name);
+		if (cells[i].is_forced && t->columns[at].policy != POLICY_COUNTER)
+			*forced |= UINT64_C(1) << at;
+		if (!value_eq(values[at], v))
+			*mask |= UINT64_C(1) << at;
+		values[at] = v;
+	}
+	return RC_OK;
+}
+
+static enum rc
+row_change(struct save *s, struct table_plan *p, struct span key, const struct save_cell *cells, size_t count,
+    struct value *values, uint64_t v, struct diag *d)
+{
+	const struct stream *st = stream_at(s->e, VERSION_SID(v));
+	struct save_captured *r;
+	uint64_t mask = 0, forced = 0;
+	bool is_touch = count == 0, done, is_new;
+	size_t scope;
+	enum rc rc;
+
+	if ((rc = save_check_cells(s, p->t, cells, count, false, d)) != RC_OK ||
+	    (rc = change_collect(p->t, cells, count, values, &mask, &forced, d)) != RC_OK)
+		return rc;
+	if (mask == 0 && forced == 0 && !is_touch)
+		return RC_OK;
+	if (p->t->is_insert_only)
+		return diag_fail(d, RC_DENIED, "rows of %s are never changed once they stand: add a new one", p->t->name);
+	if ((rc = save_scope(s, st->unit, st->reach, &scope, d)) != RC_OK)
+		return rc;
+	save_scope_count(s, scope, values_bytes(NULL, cells, count));
+	if ((rc = row_update(s->e, p, key, mask, values, save_scope_version(s, scope), 0, &done, d)) != RC_OK)
+		return rc;
+	if (forced == 0 && !is_touch)
+		return RC_OK;
+	if ((r = save_captured(s, p, key, &is_new)) == NULL)
+		return RC_NOMEM;
+	r->forced |= forced;
+	r->is_forced = true;
+	return RC_OK;
+}
+
+/* Was there a row with this key, now deleted?  Such a one may be put back. */
+static bool
+was_there(struct save *s, struct table_plan *p, struct span key)
+{
+	struct bytes heads;
+	unsigned flags;
+	enum rc rc;
+
+	bytes_init(&heads);
+	rc = row_entry_get(s->e, p, key, &heads, &flags, NULL);
+	bytes_free(&heads);
+	return rc == RC_OK;
+}
+
+static enum rc
+row_write(struct save *s, struct span table, struct span key, const struct save_cell *cells, size_t count,
+    struct save_key *k, struct diag *d)
+{
+	const struct catalogue_table *t = catalogue_table_find(&s->e->catalogue, table);
+	struct value values[COLUMNS_MAX];
+	struct table_plan *p;
+	uint64_t v;
+	enum rc rc;
+
+	if (t == NULL)
+		return diag_fail(d, RC_INPUT, "there is no table '%.*s'", (int)(table.n > 60 ? 60 : table.n),
+		    (const char *)table.p);
+	if (count > t->columns_count)
+		return diag_fail(d, RC_INPUT, "%s has %zu columns, %zu are given", t->name, t->columns_count, count);
+	if ((rc = row_plan_of(s->e, t, &p, d)) != RC_OK || (rc = key_take(s, t, key, k, d)) != RC_OK)
+		return rc;
+	rc = key.n == 0 ? RC_NOTFOUND : row_get(s->e, p, span_of(k->b, k->n), values, &v, d);
+	if (rc == RC_OK) {
+		rc = row_change(s, p, span_of(k->b, k->n), cells, count, values, v, d);
+		row_get_done(p);
+	} else if (rc == RC_NOTFOUND && !t->has_text_key && key.n != 0 && !was_there(s, p, key)) {
+		char text[KEY_TEXT_CHARS + 1];
+
+		key_format(key.p, text);
+		rc = diag_fail(d, RC_NOTFOUND, "%s: there is no row %s", t->name, text);
+	} else if (rc == RC_NOTFOUND) {
+		rc = row_add(s, p, span_of(k->b, k->n), cells, count, d);
+	}
+	return rc;
+}
+
+static enum rc
+save_end(struct save *s, enum rc rc, struct diag *d)
+{
+	if (rc == RC_OK && s->hook_rc != RC_OK)
+		rc = diag_fail(d, s->hook_rc, s->hook_rc == RC_DENIED ? "a key never changes: add a row and delete the old"
+		    : s->hook_rc == RC_LIMIT ? "a save may touch at most 2,097,152 rows" : "no memory for the save");
+	s->e->v_now = 0;
+	s->exec_scope = SIZE_MAX;
+	if (rc != RC_OK)
+		s->is_dead = true;
+	return rc;
+}
+
+enum rc
+save_row(struct save *s, struct span table, struct span key, const struct save_cell *cells, size_t cells_count,
+    struct save_key *key_out, struct diag *d)
+{
+	struct save_key k = { { 0 }, 0 };
+	enum rc rc;
+
+	INVARIANT(!s->is_dead);
+	rc = save_end(s, row_write(s, table, key, cells, cells_count, &k, d), d);
+	if (key_out != NULL)
+		*key_out = k;
+	return rc;
+}
+
+enum rc
+save_delete(struct save *s, struct span table, struct span key, struct diag *d)
+{
+	const struct catalogue_table *t = catalogue_table_find(&s->e->catalogue, table);
+	struct value values[COLUMNS_MAX];
+	struct table_plan *p;
+	uint64_t v;
+	size_t scope;
+	bool done;
+	enum rc rc;
+
+	INVARIANT(!s->is_dead);
+	if (t == NULL)
+		return save_end(s, diag_fail(d, RC_INPUT, "there is no table '%.*s'",
+		    (int)(table.n > 60 ? 60 : table.n), (const char *)table.p), d);
+	if (t->is_insert_only)
+		return save_end(s, diag_fail(d, RC_DENIED, "rows of %s are never deleted", t->name), d);
+	if ((rc = row_plan_of(s->e, t, &p, d)) == RC_OK &&
+	    (rc = row_get(s->e, p, key, values, &v, d)) == RC_OK) {
+		row_get_done(p);
+		rc = save_scope(s, stream_at(s->e, VERSION_SID(v))->unit, t->reach, &scope, d);
+		if (rc == RC_OK) {
+			save_scope_count(s, scope, 24);
+			rc = row_delete(s->e, p, key, &done, d);
+		}
+	} else if (rc == RC_NOTFOUND) {
+		rc = diag_fail(d, RC_NOTFOUND, "%s: there is no such row", t->name);
+	}
+	return save_end(s, rc, d);
+}
+
+enum rc
+save_exec(struct save *s, const char *sql, struct diag *d)
+{
+	enum rc rc;
+
+	INVARIANT(!s->is_dead);
+	if ((rc = save_scope(s, s->unit, REACH_UP, &s->exec_scope, d)) == RC_OK) {
+		s->e->v_now = save_scope_version(s, s->exec_scope);
+		rc = engine_exec(s->e, sql, d);
+	}
+	return save_end(s, rc, d);
+}

@@ -1,0 +1,247 @@
+#include "save_impl.h"
+
+#include <string.h>
+
+#define COLUMN_BYTES_DEFAULT 4096
+
+static bool
+utf8_ok(struct span s)
+{
+	size_t i = 0, n;
+	uint32_t c;
+
+	while (i < s.n) {
+		uint8_t b = s.p[i];
+
+		n = b < 0x80 ? 1 : (b & 0xE0) == 0xC0 ? 2 : (b & 0xF0) == 0xE0 ? 3 : (b & 0xF8) == 0xF0 ? 4 : 0;
+		if (n == 0 || b == 0 || i + n > s.n)
+			return false;
+		c = n == 1 ? b : b & (0xFFu >> (n + 1));
+		for (size_t k = 1; k < n; k++) {
+			if ((s.p[i + k] & 0xC0) != 0x80)
+				return false;
+			c = c << 6 | (s.p[i + k] & 0x3Fu);
+		}
+		if ((n == 2 && c < 0x80) || (n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10FFFF ||
+		    (c >= 0xD800 && c <= 0xDFFF))
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+static enum rc
+text_check(const struct catalogue_table *t, const struct catalogue_column *col, struct span s, struct diag *d)
+{
+	size_t i;
+
+	if (!utf8_ok(s))
+		return diag_fail(d, RC_INPUT, "%s.%s: the text is not valid UTF-8 or holds a NUL", t->name, col->name);
+	for (i = 0; col->choices != NULL && col->choices[i] != NULL; i++)
+		if (span_eq(span_str(col->choices[i]), s))
+			return RC_OK;
+	if (col->choices == NULL)
+		return RC_OK;
+	{
+		struct bytes list;
+		enum rc rc;
+
+		bytes_init(&list);
+		for (i = 0; col->choices[i] != NULL; i++)
+			bytes_fmt(&list, "%s%s", i == 0 ? "" : ", ", col->choices[i]);
+		rc = diag_fail(d, RC_INPUT, "%s.%s: '%.*s' is not one of: %s", t->name, col->name,
+		    (int)(s.n > 60 ? 60 : s.n), (const char *)s.p, bytes_cstr(&list) == NULL ? "?" : (char *)list.p);
+		bytes_free(&list);
+		return rc;
+	}
+}
+
+/* A COLUMN_KEY or a text key must name a row that is here. */
+static enum rc
+ref_check(struct save *s, const struct catalogue_table *t, const struct catalogue_column *col, struct value v,
+    struct diag *d)
+{
+	const struct catalogue_table *to = catalogue_table_find(&s->e->catalogue, span_str(col->ref));
+	struct table_plan *p;
+	struct value values[COLUMNS_MAX];
+	uint64_t version;
+	enum rc rc;
+
+	if ((rc = row_plan_of(s->e, to, &p, d)) != RC_OK)
+		return rc;
+	rc = row_get(s->e, p, v.s, values, &version, d);
+	if (rc == RC_OK)
+		row_get_done(p);
+	if (rc != RC_NOTFOUND)
+		return rc;
+	if (to->has_text_key)
+		return diag_fail(d, RC_INPUT, "%s.%s: there is no %s '%.*s'", t->name, col->name, to->name,
+		    (int)(v.s.n > 60 ? 60 : v.s.n), (const char *)v.s.p);
+	return diag_fail(d, RC_INPUT, "%s.%s: there is no such %s", t->name, col->name, to->name);
+}
+
+static enum rc
+unit_check(struct save *s, const struct catalogue_table *t, const struct catalogue_column *col, struct value v,
+    struct diag *d)
+{
+	unit_id u = unit_find(s->e, v.s);
+	bool is_scope = t->scope == SCOPE_COLUMN && strcmp(t->scope_column, col->name) == 0;
+	/* The list of units is where units come from: it may name one whose row stands later in the same file. */
+	bool is_unit_list = strcmp(t->name, s->e->catalogue.unit_table) == 0;
+
+	if (is_unit_list)
+		return RC_OK;
+	if (u == UNIT_NONE || (!unit_is_known(s->e, u) && u != s->e->root_unit && u != s->e->self_unit))
+		return diag_fail(d, RC_INPUT, "%s.%s: there is no unit '%.*s' in the list of units", t->name, col->name,
+		    (int)(v.s.n > 40 ? 40 : v.s.n), (const char *)v.s.p);
+	if (is_scope && !unit_is_within(s->e, u, s->e->self_unit))
+		return diag_fail(d, RC_DENIED, "%s.%s: unit %.*s is not below this node's unit %s", t->name, col->name,
+		    (int)v.s.n, (const char *)v.s.p, s->e->self.unit);
+	return RC_OK;
+}
+
+static enum rc
+cell_check(struct save *s, const struct catalogue_table *t, const struct catalogue_column *col, struct value v,
+    struct diag *d)
+{
+	size_t bytes_max = col->max > 0 ? (size_t)col->max : COLUMN_BYTES_DEFAULT;
+	enum rc rc;
+
+	if (v.type == VALUE_NULL)
+		return col->required ? diag_fail(d, RC_INPUT, "%s.%s must not be empty", t->name, col->name) : RC_OK;
+	if (col->type == COLUMN_INTEGER) {
+		if (v.type != VALUE_INT)
+			return diag_fail(d, RC_INPUT, "%s.%s must be a whole number", t->name, col->name);
+		if (col->min < col->max && (v.i < col->min || v.i > col->max))
+			return diag_fail(d, RC_INPUT, "%s.%s: %lld is outside %lld to %lld", t->name, col->name,
+			    (long long)v.i, (long long)col->min, (long long)col->max);
+		return RC_OK;
+	}
+	if (v.type != (col->type == COLUMN_BLOB || col->type == COLUMN_KEY ? VALUE_BLOB : VALUE_TEXT))
+		return diag_fail(d, RC_INPUT, "%s.%s must be %s", t->name, col->name,
+		    col->type == COLUMN_BLOB ? "bytes" : col->type == COLUMN_KEY ? "a row's key" : "text");
+	if (col->type == COLUMN_KEY && v.s.n != KEY_BYTES)
+		return diag_fail(d, RC_INPUT, "%s.%s must be a row's key", t->name, col->name);
+	if ((col->type == COLUMN_TEXT || col->type == COLUMN_BLOB) && v.s.n > bytes_max)
+		return diag_fail(d, RC_INPUT, "%s.%s: %zu bytes, at most %zu are allowed", t->name, col->name, v.s.n,
+		    bytes_max);
+	if (v.type == VALUE_TEXT && (rc = text_check(t, col, v.s, d)) != RC_OK)
+		return rc;
+	if (col->type == COLUMN_UNIT)
+		return unit_check(s, t, col, v, d);
+	return col->ref != NULL ? ref_check(s, t, col, v, d) : RC_OK;
+}
+
+enum rc
+save_check_cells(struct save *s, const struct catalogue_table *t, const struct save_cell *cells, size_t count,
+    bool is_insert, struct diag *d)
+{
+	bool named[COLUMNS_MAX] = { false };
+	enum rc rc;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		int at = catalogue_column_find(t, cells[i].column);
+
+		if (at < 0)
+			return diag_fail(d, RC_INPUT, "table %s has no column '%.*s'", t->name,
+			    (int)(cells[i].column.n > 60 ? 60 : cells[i].column.n), (const char *)cells[i].column.p);
+		if (named[at])
+			return diag_fail(d, RC_INPUT, "%s.%s is given twice", t->name, t->columns[at].name);
+		named[at] = true;
+		if (!is_insert && t->scope == SCOPE_COLUMN && strcmp(t->scope_column, t->columns[at].name) == 0)
+			continue;	/* save_row compares: it may be repeated, not changed */
+		if ((rc = cell_check(s, t, &t->columns[at], cells[i].value, d)) != RC_OK)
+			return rc;
+	}
+	for (i = 0; is_insert && i < t->columns_count; i++)
+		if (t->columns[i].required && !named[i] &&
+		    !(t->scope == SCOPE_COLUMN && strcmp(t->scope_column, t->columns[i].name) == 0))
+			return diag_fail(d, RC_INPUT, "%s.%s must be given for a new row", t->name, t->columns[i].name);
+	return RC_OK;
+}
+
+enum rc
+save_check_unique(struct save *s, const struct catalogue_table *t, const struct value *values, struct span key,
+    struct diag *d)
+{
+	struct bytes sql;
+	sqlite3_stmt *stmt = NULL;
+	enum rc rc = RC_OK;
+	size_t i;
+	int code, at;
+
+	if (t->unique == NULL)
+		return RC_OK;
+	bytes_init(&sql);
+	bytes_fmt(&sql, "SELECT 1 FROM \"%s\" WHERE \"%s\" <> ?1", t->name, t->key_column);
+	for (i = 0; t->unique[i] != NULL; i++)
+		bytes_fmt(&sql, " AND \"%s\" = ?%zu", t->unique[i], i + 2);
+	if (bytes_cstr(&sql) == NULL)
+		rc = RC_NOMEM;
+	else if ((code = sqlite3_prepare_v2(s->e->db, (char *)sql.p, -1, &stmt, NULL)) != SQLITE_OK)
+		rc = engine_sqlite_rc(s->e, code, "checking for doubles", d);
+	if (rc == RC_OK && value_bind(stmt, 1, t->has_text_key ? value_text(key) : value_blob(key)) != SQLITE_OK)
+		rc = RC_NOMEM;
+	for (i = 0; rc == RC_OK && t->unique[i] != NULL; i++) {
+		at = catalogue_column_find(t, span_str(t->unique[i]));
+		if (value_bind(stmt, (int)i + 2, values[at]) != SQLITE_OK)
+			rc = RC_NOMEM;
+	}
+	if (rc == RC_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+		bytes_clear(&sql);
+		for (i = 0; t->unique[i] != NULL; i++)
+			bytes_fmt(&sql, "%s%s", i == 0 ? "" : ", ", t->unique[i]);
+		rc = diag_fail(d, RC_CONFLICT, "%s: there is a row with the same %s already", t->name,
+		    bytes_cstr(&sql) == NULL ? "values" : (char *)sql.p);
+	}
+	sqlite3_finalize(stmt);
+	bytes_free(&sql);
+	return rc;
+}
+
+/* A row goes where its parent is: the parent's version tells its stream, and so its scope. */
+static enum rc
+parent_scope(struct save *s, const struct catalogue_table *t, const struct value *values, unit_id *unit,
+    struct diag *d)
+{
+	int at = catalogue_column_find(t, span_str(t->scope_column));
+	const struct catalogue_table *to = catalogue_table_find(&s->e->catalogue, span_str(t->columns[at].ref));
+	struct value parent[COLUMNS_MAX];
+	struct table_plan *p;
+	uint64_t v;
+	enum rc rc;
+
+	if (values[at].type != VALUE_BLOB)
+		return diag_fail(d, RC_INPUT, "%s.%s must be given: it says where the row belongs", t->name,
+		    t->scope_column);
+	if ((rc = row_plan_of(s->e, to, &p, d)) != RC_OK)
+		return rc;
+	if ((rc = row_get(s->e, p, values[at].s, parent, &v, d)) != RC_OK)
+		return rc == RC_NOTFOUND ? diag_fail(d, RC_INPUT, "%s.%s: there is no such %s", t->name,
+		    t->scope_column, to->name) : rc;
+	row_get_done(p);
+	*unit = stream_at(s->e, VERSION_SID(v))->unit;
+	return RC_OK;
+}
+
+enum rc
+save_check_scope(struct save *s, const struct catalogue_table *t, const struct value *values, unit_id *unit,
+    struct diag *d)
+{
+	enum rc rc;
+	int at;
+
+	*unit = s->unit;
+	if (t->scope == SCOPE_ROOT) {
+		*unit = s->e->root_unit;
+	} else if (t->scope == SCOPE_COLUMN) {
+		at = catalogue_column_find(t, span_str(t->scope_column));
+		*unit = values[at].type == VALUE_TEXT ? unit_find(s->e, values[at].s) : UNIT_NONE;
+	} else if ((rc = parent_scope(s, t, values, unit, d)) != RC_OK) {
+		return rc;
+	}
+	if (*unit == UNIT_NONE)
+		return diag_fail(d, RC_INPUT, "%s: the row is addressed to no known unit", t->name);
+	return RC_OK;
+}
