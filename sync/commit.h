@@ -31,7 +31,7 @@
 
 #define COMMIT_ROWS_MAX		2048
 #define COMMIT_OTHERS_MAX	255	/* other origins of the same scope that one commit refers to */
-#define COMMIT_FRONTIER_MAX	2048
+#define COMMIT_FRONTIER_MAX	512
 #define COMMIT_PREVS_MAX	1024	/* heads of one row */
 #define COLUMN_NUMBER_MAX	255
 #define COMMIT_HLC_OFFSET_MAX	8

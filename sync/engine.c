@@ -420,6 +420,18 @@ exceptions_count(struct engine *e, struct diag *d)
 	return rc;
 }
 
+/* What a killed process left in the WAL was perhaps never synced, and after a failed sync the system may have forgotten
+ * it: before anybody builds on it or hears of it, it goes to the disk.  On a full disk the WAL at least is synced. */
+static enum rc
+wal_to_disk(struct engine *e, struct diag *d)
+{
+	int code = sqlite3_wal_checkpoint_v2(e->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	if ((code & 0xFF) == SQLITE_FULL || (code & 0xFF) == SQLITE_BUSY)
+		return RC_OK;
+	return engine_sqlite_rc(e, code, "recovering the database", d);
+}
+
 enum rc
 engine_open(struct engine **out, sqlite3 *db, const struct catalogue *c, const struct engine_env *env,
     const uint8_t *node_seed, struct diag *d)
@@ -438,7 +450,8 @@ engine_open(struct engine **out, sqlite3 *db, const struct catalogue *c, const s
 	if ((e = engine_alloc(db, c, env)) == NULL)
 		return RC_NOMEM;
 	e->is_writer = node_seed != NULL;
-	if ((rc = engine_functions(e, d)) != RC_OK ||
+	if ((e->is_writer && (rc = wal_to_disk(e, d)) != RC_OK) ||
+	    (rc = engine_functions(e, d)) != RC_OK ||
 	    (rc = identity_load(e, node_seed, d)) != RC_OK ||
 	    (rc = unit_reload(e, d)) != RC_OK ||
 	    (rc = stream_reload(e, d)) != RC_OK ||
@@ -480,7 +493,7 @@ tables_create(struct engine *e, struct diag *d)
 	for (i = 0; i < e->catalogue.tables_count; i++)
 		catalogue_ddl(e->tables[i], &sql);
 	for (i = 0; e->catalogue.ddl_extra != NULL && e->catalogue.ddl_extra[i] != NULL; i++)
-		bytes_str(&sql, e->catalogue.ddl_extra[i]);
+		bytes_fmt(&sql, "%s;\n", e->catalogue.ddl_extra[i]);
 	bytes_fmt(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%u;", APPLICATION_ID, e->catalogue.version);
 	rc = bytes_cstr(&sql) == NULL ? RC_NOMEM : engine_exec(e, (char *)sql.p, d);
 	bytes_free(&sql);

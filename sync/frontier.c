@@ -62,8 +62,10 @@ frontier_collect(struct engine *e, struct stream *t, struct commit_cause **out, 
 			break;
 		if (s->head_seq <= told)
 			continue;
-		if (n == COMMIT_FRONTIER_MAX)
-			break;		/* the rest is told by the next commit */
+		if (n == COMMIT_FRONTIER_MAX) {
+			tick = t->frontier_tick;	/* the rest is told by the next commits */
+			break;
+		}
 		if (n == cap) {
 			cap = cap == 0 ? 8 : cap * 2;
 			if ((grown = mem_grow(causes, cap, sizeof(*causes))) == NULL) {

@@ -102,6 +102,7 @@ row_plan_free(struct table_plan *p)
 	sqlite3_finalize(p->get);
 	sqlite3_finalize(p->insert);
 	sqlite3_finalize(p->drop);
+	sqlite3_finalize(p->unique);
 	for (i = 0; i < ROW_UPDATES_MAX; i++)
 		sqlite3_finalize(p->updates[i].stmt);
 	mem_free(p);
@@ -234,6 +235,49 @@ row_delete(struct engine *e, struct table_plan *p, struct span key, bool *done, 
 	if (key_bind(p->drop, 1, p, key) != SQLITE_OK)
 		return RC_NOMEM;
 	return write_step(e, p->drop, done, d);
+}
+
+static void
+unique_sql(const struct catalogue_table *t, struct bytes *sql)
+{
+	size_t i;
+
+	bytes_fmt(sql, "SELECT 1 FROM \"%s\" WHERE \"%s\" <> ?1", t->name, t->key_column);
+	for (i = 0; t->unique[i] != NULL; i++)
+		bytes_fmt(sql, " AND \"%s\" = ?%zu", t->unique[i], i + 2);
+}
+
+enum rc
+row_has_double(struct engine *e, struct table_plan *p, struct span key, const struct value *values, bool *out,
+    struct diag *d)
+{
+	struct bytes sql;
+	size_t i;
+	int code;
+	enum rc rc = RC_OK;
+
+	*out = false;
+	if (p->t->unique == NULL)
+		return RC_OK;
+	if (p->unique == NULL) {
+		bytes_init(&sql);
+		unique_sql(p->t, &sql);
+		rc = plan_prepare(e, &sql, &p->unique, d);
+		bytes_free(&sql);
+		if (rc != RC_OK)
+			return rc;
+	}
+	code = key_bind(p->unique, 1, p, key);
+	for (i = 0; code == SQLITE_OK && p->t->unique[i] != NULL; i++)
+		code = value_bind(p->unique, (int)i + 2,
+		    values[catalogue_column_find(p->t, span_str(p->t->unique[i]))]);
+	if (code == SQLITE_OK)
+		code = sqlite3_step(p->unique);
+	*out = code == SQLITE_ROW;
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		rc = engine_sqlite_rc(e, code, "checking for doubles", d);
+	(void)sqlite3_reset(p->unique);
+	return rc;
 }
 
 /* --- rows that are not plain ------------------------------------------------------------------------------------- */

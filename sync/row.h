@@ -22,6 +22,7 @@ struct table_plan {
 	uint64_t all;			/* mask of every column */
 	uint64_t rank, counter;		/* masks by policy */
 	sqlite3_stmt *get, *insert, *drop;
+	sqlite3_stmt *unique;		/* is there another row with these values? made when first needed */
 	struct {
 		uint64_t mask;
 		sqlite3_stmt *stmt;
@@ -46,6 +47,10 @@ RC_CHECK enum rc row_insert(struct engine *e, struct table_plan *p, struct span 
 RC_CHECK enum rc row_update(struct engine *e, struct table_plan *p, struct span key, uint64_t mask,
     const struct value *values, uint64_t v, uint64_t expected, bool *done, struct diag *d);
 RC_CHECK enum rc row_delete(struct engine *e, struct table_plan *p, struct span key, bool *done, struct diag *d);
+
+/* Is there another row with the same values in the columns that shall be unique? */
+RC_CHECK enum rc row_has_double(struct engine *e, struct table_plan *p, struct span key, const struct value *values,
+    bool *out, struct diag *d);
 
 /* The entry of a row that is not plain: its heads as versions, in *@heads (u64s in host order).  RC_NOTFOUND: plain or
  * not there at all. */

@@ -162,41 +162,21 @@ save_check_cells(struct save *s, const struct catalogue_table *t, const struct s
 }
 
 enum rc
-save_check_unique(struct save *s, const struct catalogue_table *t, const struct value *values, struct span key,
-    struct diag *d)
+save_check_unique(struct save *s, struct table_plan *p, const struct value *values, struct span key, struct diag *d)
 {
-	struct bytes sql;
-	sqlite3_stmt *stmt = NULL;
-	enum rc rc = RC_OK;
+	struct bytes list;
+	bool is_double;
+	enum rc rc;
 	size_t i;
-	int code, at;
 
-	if (t->unique == NULL)
-		return RC_OK;
-	bytes_init(&sql);
-	bytes_fmt(&sql, "SELECT 1 FROM \"%s\" WHERE \"%s\" <> ?1", t->name, t->key_column);
-	for (i = 0; t->unique[i] != NULL; i++)
-		bytes_fmt(&sql, " AND \"%s\" = ?%zu", t->unique[i], i + 2);
-	if (bytes_cstr(&sql) == NULL)
-		rc = RC_NOMEM;
-	else if ((code = sqlite3_prepare_v2(s->e->db, (char *)sql.p, -1, &stmt, NULL)) != SQLITE_OK)
-		rc = engine_sqlite_rc(s->e, code, "checking for doubles", d);
-	if (rc == RC_OK && value_bind(stmt, 1, t->has_text_key ? value_text(key) : value_blob(key)) != SQLITE_OK)
-		rc = RC_NOMEM;
-	for (i = 0; rc == RC_OK && t->unique[i] != NULL; i++) {
-		at = catalogue_column_find(t, span_str(t->unique[i]));
-		if (value_bind(stmt, (int)i + 2, values[at]) != SQLITE_OK)
-			rc = RC_NOMEM;
-	}
-	if (rc == RC_OK && sqlite3_step(stmt) == SQLITE_ROW) {
-		bytes_clear(&sql);
-		for (i = 0; t->unique[i] != NULL; i++)
-			bytes_fmt(&sql, "%s%s", i == 0 ? "" : ", ", t->unique[i]);
-		rc = diag_fail(d, RC_CONFLICT, "%s: there is a row with the same %s already", t->name,
-		    bytes_cstr(&sql) == NULL ? "values" : (char *)sql.p);
-	}
-	sqlite3_finalize(stmt);
-	bytes_free(&sql);
+	if ((rc = row_has_double(s->e, p, key, values, &is_double, d)) != RC_OK || !is_double)
+		return rc;
+	bytes_init(&list);
+	for (i = 0; p->t->unique[i] != NULL; i++)
+		bytes_fmt(&list, "%s%s", i == 0 ? "" : ", ", p->t->unique[i]);
+	rc = diag_fail(d, RC_CONFLICT, "%s: there is a row with the same %s already", p->t->name,
+	    bytes_cstr(&list) == NULL ? "values" : (char *)list.p);
+	bytes_free(&list);
 	return rc;
 }
 

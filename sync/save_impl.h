@@ -13,7 +13,7 @@
 
 #define SAVE_ROWS_MAX		(1u << 21)
 #define SAVE_PART_ROWS		(COMMIT_ROWS_MAX - 8)
-#define SAVE_PART_BYTES		(COMMIT_BYTES_MAX - 8 * 1024)	/* a part is closed above this estimate */
+#define SAVE_PART_BYTES		(COMMIT_BYTES_MAX - 20 * 1024)	/* a part is closed above this estimate */
 #define SAVE_SCOPES_MAX		4096
 
 struct save_arena {			/* memory that lives as long as the save */
@@ -82,8 +82,8 @@ RC_CHECK enum rc save_write(struct save *s, struct save_result *r, bool *is_unit
 /* save_check.c */
 RC_CHECK enum rc save_check_cells(struct save *s, const struct catalogue_table *t, const struct save_cell *cells,
     size_t count, bool is_insert, struct diag *d);
-RC_CHECK enum rc save_check_unique(struct save *s, const struct catalogue_table *t, const struct value *values,
-    struct span key, struct diag *d);
+RC_CHECK enum rc save_check_unique(struct save *s, struct table_plan *p, const struct value *values, struct span key,
+    struct diag *d);
 /* The scope of a row about to be inserted. */
 RC_CHECK enum rc save_check_scope(struct save *s, const struct catalogue_table *t, const struct value *values,
     unit_id *unit, struct diag *d);

@@ -165,7 +165,7 @@ change_read(struct save *s, struct save_captured *r, struct change *c, bool *is_
 	if (exists) {
 		rc = change_columns(s, c, now);
 		if (rc == RC_OK && (c->columns_count > 0 || !r->existed))
-			rc = save_check_unique(s, r->plan->t, now, r->key, d);
+			rc = save_check_unique(s, r->plan, now, r->key, d);
 	} else {
 		rc = RC_OK;
 	}

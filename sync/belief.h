@@ -1,0 +1,35 @@
+/* sync/belief.h - what we believe that one peer holds: for each stream the highest number.
+ *
+ * Soft state: a wrong belief costs a comparison of vectors, never data.  It is raised by what the peer acknowledged or
+ * sent us, set by its vector and by equal digests (W16), kept in memory by stream number, and written to sync_belief
+ * by belief_flush at the end of something: a transfer, a round.
+ */
+#ifndef SYNC_BELIEF_H
+#define SYNC_BELIEF_H
+
+#include "stream.h"
+
+struct belief {
+	uint32_t *seqs;		/* by stream number; the top bit: not yet written */
+	size_t count;
+	bool is_loaded;
+	bool is_known;		/* the peer's vector or an equal digest was seen once; else every number is a guess */
+	bool is_known_written;
+	bool is_dirty;
+};
+
+/* Read what the database has of @peer, once.  Everything else needs that first. */
+RC_CHECK enum rc belief_load(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b, struct diag *d);
+
+/* Write what changed, in a transaction of its own; nothing when nothing did. */
+RC_CHECK enum rc belief_flush(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b, struct diag *d);
+
+uint64_t belief_get(const struct belief *b, uint32_t sid);
+void belief_set(struct belief *b, uint32_t sid, uint64_t seq);		/* forgotten without memory */
+void belief_raise(struct belief *b, uint32_t sid, uint64_t seq);
+void belief_know(struct belief *b);
+
+/* Forget what is in memory, written or not; the next load reads again. */
+void belief_fini(struct belief *b);
+
+#endif

@@ -1,0 +1,173 @@
+/* One peer: its keys, what we share with it, what we believe it holds. */
+#include "engine_impl.h"
+#include "exchange_impl.h"
+#include "intake.h"
+#include "transfer.h"
+
+#include <sodium.h>
+#include <string.h>
+
+void
+peer_free(struct peer *p)
+{
+	if (p == NULL)
+		return;
+	belief_fini(&p->belief);
+	bytes_free(&p->kept.bounds);
+	transfer_free(p->out);
+	intake_free(p->in);
+	sodium_memzero(p->key, sizeof(p->key));
+	mem_free(p);
+}
+
+/* Where @origin stands or belongs in @x->peers; *@is_there says which. */
+static size_t
+peer_place(const struct exchange *x, const uint8_t origin[ORIGIN_BYTES], bool *is_there)
+{
+	size_t low = 0, high = x->count;
+	int c;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		c = memcmp(x->peers[middle]->origin, origin, ORIGIN_BYTES);
+		if (c == 0) {
+			*is_there = true;
+			return middle;
+		}
+		if (c < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*is_there = false;
+	return low;
+}
+
+static struct peer *
+peer_add(struct exchange *x, const uint8_t origin[ORIGIN_BYTES], size_t place)
+{
+	struct peer **peers;
+	struct peer *p;
+	size_t cap;
+
+	if (x->count == x->cap) {
+		cap = x->cap == 0 ? 4 : x->cap * 2;
+		if ((peers = mem_grow(x->peers, cap, sizeof(*peers))) == NULL)
+			return NULL;
+		x->peers = peers;
+		x->cap = cap;
+	}
+	if ((p = mem_alloc(sizeof(*p))) == NULL)
+		return NULL;
+	memcpy(p->origin, origin, ORIGIN_BYTES);
+	p->piece_bytes = PIECE_BYTES_FIRST;
+	p->want_bytes = PIECE_BYTES_MAX;
+	memmove(&x->peers[place + 1], &x->peers[place], (x->count - place) * sizeof(*x->peers));
+	x->peers[place] = p;
+	x->count++;
+	return p;
+}
+
+enum rc
+peer_get(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct peer **out, struct diag *d)
+{
+	static const uint8_t no_key[PEER_KEY_BYTES];
+	const struct origin_entry *entry = engine_origin(e, origin);
+	struct exchange *x;
+	struct peer *p;
+	enum rc rc;
+	size_t place;
+	bool is_there;
+
+	if (entry == NULL || memcmp(origin, engine_self(e)->origin, ORIGIN_BYTES) == 0)
+		return diag_fail(d, RC_DENIED, "no credential of the other node is known here");
+	if ((x = exchange_of(e)) == NULL)
+		return RC_NOMEM;
+	place = peer_place(x, origin, &is_there);
+	p = is_there ? x->peers[place] : peer_add(x, origin, place);
+	if (p == NULL)
+		return RC_NOMEM;
+	p->unit = entry->unit;
+	p->used = ++x->calls;
+	if (memcmp(p->pubkey, entry->pubkey, PUBKEY_BYTES) != 0 ||
+	    sodium_memcmp(p->key, no_key, sizeof(no_key)) == 0) {
+		if ((rc = engine_shared_key(e, entry->pubkey, p->key)) != RC_OK)
+			return diag_fail(d, rc, "the other node's public key is no key");
+		memcpy(p->pubkey, entry->pubkey, PUBKEY_BYTES);
+	}
+	if ((rc = belief_load(e, p->origin, &p->belief, d)) != RC_OK)
+		return rc;
+	*out = p;
+	return RC_OK;
+}
+
+bool
+peer_shares(const struct engine *e, const struct peer *p, const struct stream *s)
+{
+	return unit_holds(e, e->self_unit, s->unit, s->reach) && unit_holds(e, p->unit, s->unit, s->reach);
+}
+
+void
+peer_digest(struct engine *e, const struct peer *p, uint8_t out[DIGEST_HEADS_BYTES])
+{
+	digest_heads(e, e->self_unit, p->unit, out);
+}
+
+void
+peer_note_equal(struct engine *e, struct peer *p)
+{
+	uint32_t sid;
+
+	if (p->is_equal && p->equal_tick == e->change_tick)
+		return;			/* noted before; nothing was added since */
+	for (sid = 1; sid <= stream_count(e); sid++) {
+		const struct stream *s = stream_at(e, sid);
+
+		if (peer_shares(e, p, s))
+			belief_set(&p->belief, sid, s->head_seq);
+	}
+	belief_know(&p->belief);
+	transfer_free(p->out);		/* they have it all, whoever brought it */
+	p->out = NULL;
+	p->is_uncertain = false;
+	p->is_equal = true;
+	p->equal_tick = e->change_tick;
+}
+
+bool
+peer_lacks(const struct engine *e, const struct peer *p)
+{
+	uint32_t sid;
+
+	for (sid = 1; sid <= stream_count(e); sid++) {
+		const struct stream *s = stream_at(e, sid);
+
+		if (s->head_seq > belief_get(&p->belief, sid) && peer_shares(e, p, s))
+			return true;
+	}
+	return false;
+}
+
+void
+peer_piece_grow(uint64_t *size)
+{
+	*size = *size > PIECE_BYTES_MAX / PIECE_GROWTH ? PIECE_BYTES_MAX : *size * PIECE_GROWTH;
+}
+
+void
+peer_piece_cut(uint64_t *size, uint64_t n)
+{
+	/* A little less than got through, so that the answer finds room on the same connection. */
+	*size = n - n / 8;
+	peer_piece_clamp(size);
+}
+
+void
+peer_piece_clamp(uint64_t *size)
+{
+	if (*size < PIECE_BYTES_MIN)
+		*size = PIECE_BYTES_MIN;
+	if (*size > PIECE_BYTES_MAX)
+		*size = PIECE_BYTES_MAX;
+}
