@@ -1,0 +1,105 @@
+/* Commands of the same user over the local socket; see local_call.h for the bytes. */
+#include <string.h>
+
+#include "node/command_job.h"
+#include "node/local_call.h"
+
+struct request {
+	struct command_job job;
+	struct http_exchange *x;	/* without an abort function: it and its body stay until the reply */
+	struct local_call call;
+};
+
+static void
+reply_send(struct request *q)
+{
+	struct command_env *env = &q->job.env;
+	struct http_reply reply = { .status = 200 };
+	struct local_outcome o;
+	struct bytes body;
+
+	if (q->job.rc != RC_OK) {
+		command_explain(env->language, q->job.rc, env->is_usage,
+		    q->job.command == NULL ? NULL : q->job.command->name, &q->job.diag, &env->err);
+	}
+	memset(&o, 0, sizeof(o));
+	o.status = (unsigned)command_status(q->job.rc, env->is_usage);
+	o.out = span_bytes(&env->out);
+	o.err = span_bytes(&env->err);
+	if (q->job.rc == RC_OK && env->output_name != NULL) {
+		o.output_name = span_str(env->output_name);
+		o.output = span_bytes(&env->output);
+	}
+	bytes_init(&body);
+	local_call_outcome_emit(&o, &body);
+	http_exchange_reply_take(q->x, &reply, &body);
+	bytes_free(&body);
+	command_job_fini(&q->job);
+	mem_free(q);
+}
+
+static void
+on_job_done(struct command_job *job)
+{
+	reply_send((struct request *)job);
+}
+
+static void
+on_body(void *user, struct http_exchange *x, struct span body)
+{
+	struct http_reply refusal = { .status = 400 };
+	struct request *q = mem_alloc(sizeof(*q));
+	struct command_env *env;
+	enum rc rc;
+
+	if (q == NULL) {
+		refusal.status = 503;
+		http_exchange_reply(x, &refusal);
+		return;
+	}
+	command_job_init(&q->job, user);
+	env = &q->job.env;
+	q->x = x;
+	if ((rc = local_call_parse(&q->call, body, &env->arena)) != RC_OK) {
+		refusal.status = rc == RC_NOMEM ? 503 : 400;
+		command_job_fini(&q->job);
+		mem_free(q);
+		http_exchange_reply(x, &refusal);
+		return;
+	}
+	env->argc = q->call.argc;
+	env->argv = q->call.argv;
+	env->files = q->call.files;
+	env->files_count = q->call.files_count;
+	env->author = q->call.author;
+	env->is_json = q->call.is_json;
+	env->language = q->call.language;
+	q->job.command = command_find(q->call.argv[0]);
+	q->job.done = on_job_done;
+	if (q->job.command == NULL)
+		q->job.rc = command_usage(env, &q->job.diag, MSG_COMMAND_UNKNOWN, q->call.argv[0]);
+	else
+		q->job.rc = command_job_submit(&q->job);
+	if (q->job.rc != RC_OK)
+		reply_send(q);
+}
+
+static void
+on_head(void *ctx, struct http_exchange *x)
+{
+	struct http_reply reply = { .status = 404 };
+
+	if (strcmp(http_exchange_path(x), LOCAL_CALL_PATH) != 0 || strcmp(http_exchange_method(x), "POST") != 0)
+		http_exchange_reply(x, &reply);
+	else if (!http_exchange_want_body(x, LOCAL_CALL_BYTES_MAX, on_body, ctx))
+		return;		/* it was answered */
+}
+
+enum rc
+local_server_start(struct daemon *n, const char *path, struct diag *d)
+{
+	struct http_server_options o = { .pipe_path = path, .on_head = on_head, .ctx = n, .is_terse = true };
+
+	o.limits.stop_ms = 1500;
+	return http_server_new(&n->loop, &o, &n->local_server, d);
+}

@@ -1,0 +1,85 @@
+/* node/store.h - the data directory of one node.
+ *
+ *   ocop.db (with -wal, -shm)   the replica
+ *   node.key                    the secret of this node: 32 bytes, readable by its owner only
+ *   root.key                    on the founding node: the secret of the whole tree
+ *   lock                        held by whoever writes; says who that is
+ *   ocop.sock                   where a running daemon takes commands
+ *
+ * A directory is built under another name and renamed when it is whole, so that no half made node can be met.
+ * Nothing here ever deletes or shortens a database that it cannot read.
+ */
+#ifndef NODE_STORE_H
+#define NODE_STORE_H
+
+#include "sync/engine.h"
+
+#define STORE_PATH_BYTES 4096
+#define STORE_SOCKET_PATH_BYTES 104	/* what the system's socket addresses hold */
+
+#define STORE_DATABASE "ocop.db"
+#define STORE_NODE_KEY "node.key"
+#define STORE_ROOT_KEY "root.key"
+#define STORE_LOCK "lock"
+#define STORE_SOCKET "ocop.sock"
+#define STORE_INVITATION "invitation"	/* while joining */
+
+struct store {
+	const char *dir;	/* borrowed */
+	struct sqlite3 *db;
+	struct engine *engine;
+	bool is_writer;
+};
+
+/* The clock and randomness of this machine. */
+const struct engine_env *store_env(void);
+uint64_t store_now_ms(void);
+
+/* The usual place of the data: $XDG_DATA_HOME/ocop, ~/.local/share/ocop.  False when the environment names none. */
+RC_CHECK bool store_dir_default(char out[STORE_PATH_BYTES]);
+
+/* DIR/NAME; false when it is too long. */
+RC_CHECK bool store_path(const char *dir, const char *name, char out[STORE_PATH_BYTES]);
+
+/* Is there a node's database in @dir? */
+bool store_exists(const char *dir);
+uint64_t store_free_bytes(const char *dir);
+
+/* Take the lock of @dir for @what ("serve", "put", …); *@fd is then to be given to store_unlock().
+ * RC_BUSY: somebody else holds it; @d says who. */
+RC_CHECK enum rc store_lock(const char *dir, const char *what, int *fd, struct diag *d);
+void store_unlock(int fd);
+
+/* A path short enough for a socket address that names DIR/ocop.sock; @fd (-1, or to be kept open meanwhile and closed
+ * afterwards) is what a long one goes through. */
+RC_CHECK enum rc store_socket_path(const char *dir, char out[STORE_SOCKET_PATH_BYTES], int *fd, struct diag *d);
+
+/* Open the replica: with the lock held to write, without it to read. */
+RC_CHECK enum rc store_open(struct store *s, const char *dir, bool is_writer, struct diag *d);
+void store_close(struct store *s);
+
+/* A read-only connection, configured. */
+RC_CHECK enum rc store_connect(const char *dir, bool is_writer, struct sqlite3 **db, struct diag *d);
+
+/* ---- making a node */
+
+struct store_build {
+	char dir[STORE_PATH_BYTES];	/* where it will be */
+	char temp[STORE_PATH_BYTES];	/* where it is made */
+	int lock_fd;
+};
+
+/* RC_CREATE when @dir holds anything.  What an interrupted attempt left is reused: the caller looks at it. */
+RC_CHECK enum rc store_build_begin(struct store_build *b, const char *dir, struct diag *d);
+/* Remove what an interrupted attempt left. */
+RC_CHECK enum rc store_build_clear(struct store_build *b, struct diag *d);
+/* An empty database in it. */
+RC_CHECK enum rc store_build_database(const struct store_build *b, struct sqlite3 **db, struct diag *d);
+RC_CHECK enum rc store_key_write(const char *dir, const char *name, const uint8_t seed[SEED_BYTES], struct diag *d);
+RC_CHECK enum rc store_key_read(const char *dir, const char *name, uint8_t seed[SEED_BYTES], struct diag *d);
+/* Bring it to its place, durably.  The lock stays held. */
+RC_CHECK enum rc store_build_end(struct store_build *b, struct diag *d);
+/* Give up.  @is_kept: leave what there is for another attempt. */
+void store_build_abandon(struct store_build *b, bool is_kept);
+
+#endif
