@@ -107,8 +107,8 @@ SUITES := unit http fault sim
 TEST_SRC := $(call found,$(foreach s,$(SUITES),tests/$(s)/test_*.c))
 SIM_SRC := $(filter-out tests/sim/test_%.c tests/sim/sim_main.c,$(call found,tests/sim/*.c))
 # Whatever the other test directories share among themselves.
-HELP_SRC := $(filter-out tests/unit/test_% tests/http/test_% tests/fault/test_%, \
-	$(call found,tests/*.c tests/unit/*.c tests/http/*.c tests/fault/*.c))
+HELP_SRC := $(filter-out tests/unit/test_% tests/http/test_% tests/fault/test_% tests/bench/bench_%, \
+	$(call found,tests/*.c tests/unit/*.c tests/http/*.c tests/fault/*.c tests/bench/*.c))
 FUZZ_SRC := $(call found,tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(call found,tests/bench/bench_*.c)
 PROCESS_TESTS := $(call found,tests/process/*.sh)
