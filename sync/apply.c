@@ -38,7 +38,7 @@ struct applying_frame {
 	struct apply_result *r;
 };
 
-/* --- pass 1 -------------------------------------------------------------------------------------------------------- */
+/* --- pass 1 ----------------------------------------------------------------------------------- */
 
 static enum rc
 streams_begin(struct applying_frame *a, struct diag *d)
@@ -85,7 +85,7 @@ fresh_collect(struct applying_frame *a, const struct commit *c)
 	size_t i;
 
 	for (i = 0; i < c->ops_count; i++) {
-		if (c->ops[i].table != engine_node_table.number || c->ops[i].kind != COMMIT_INSERT)
+		if (c->ops[i].table != credential_table.number || c->ops[i].kind != COMMIT_INSERT)
 			continue;
 		grown = mem_grow(a->fresh, a->fresh_count + 1, sizeof(*grown));
 		if (grown == NULL)
@@ -120,8 +120,9 @@ commit_decode(struct applying_frame *a, const struct apply_commit *in, struct di
 	if ((rc = commit_parse(&dc->commit, in->body, fs->s->origin, dc->seq, d)) != RC_OK)
 		return rc;
 	a->commits_count++;
-	if (!commit_is_canonical(&dc->commit, in->body, fs->s->origin, dc->seq))
-		return diag_fail(d, RC_PEER, "commit %llu is not in canonical form", (unsigned long long)dc->seq);
+	if ((rc = commit_check_canonical(&dc->commit, in->body, fs->s->origin, dc->seq)) != RC_OK)
+		return rc != RC_PEER ? rc : diag_fail(d, rc, "commit %llu is not in canonical form",
+		    (unsigned long long)dc->seq);
 	if (dc->commit.hlc <= fs->chain_hlc)
 		return diag_fail(d, RC_PEER, "commit %llu is not later than the one before it",
 		    (unsigned long long)dc->seq);
@@ -132,7 +133,7 @@ commit_decode(struct applying_frame *a, const struct apply_commit *in, struct di
 	return fresh_collect(a, &dc->commit);
 }
 
-/* --- pass 2 -------------------------------------------------------------------------------------------------------- */
+/* --- pass 2 ----------------------------------------------------------------------------------- */
 
 static const struct credential *
 fresh_find(const struct applying_frame *a, const uint8_t *origin)
@@ -150,7 +151,7 @@ static enum rc
 origin_key(struct applying_frame *a, const uint8_t *origin, uint8_t pubkey[PUBKEY_BYTES], struct diag *d)
 {
 	static const uint8_t none[ORIGIN_BYTES];
-	const struct origin_entry *known = engine_origin(a->e, origin);
+	const struct origin_entry *known = origin_find(a->e, origin);
 	const struct credential *c, *issuer;
 	unsigned depth;
 
@@ -166,7 +167,7 @@ origin_key(struct applying_frame *a, const uint8_t *origin, uint8_t pubkey[PUBKE
 		if (memcmp(c->issuer, none, ORIGIN_BYTES) == 0)
 			return credential_proof_ok(c, a->e->self.root_pubkey) ? RC_OK
 			    : diag_fail(d, RC_PEER, "a credential is not signed by the root key of this tree");
-		known = engine_origin(a->e, c->issuer);
+		known = origin_find(a->e, c->issuer);
 		if (known != NULL)
 			return credential_proof_ok(c, known->pubkey) ? RC_OK
 			    : diag_fail(d, RC_PEER, "a credential's signature does not check");
@@ -205,7 +206,7 @@ seals_check(struct applying_frame *a, struct diag *d)
 	return RC_OK;
 }
 
-/* --- pass 3 -------------------------------------------------------------------------------------------------------- */
+/* --- pass 3 ----------------------------------------------------------------------------------- */
 
 static enum rc
 version_hlc(struct engine *e, uint64_t v, uint64_t *hlc, struct diag *d)
@@ -238,8 +239,16 @@ clock_check(struct engine *e, const struct stream *s, const struct commit *c, st
 		const struct commit_cause *f = &c->frontier[i];
 		const struct stream *cause = stream_find(e, f->origin, unit_find(e, f->unit), f->reach);
 
+#ifdef BUG_P4_NO_FRONTIER_CHECK
+		if (cause == NULL || cause->head_seq < f->seq)
+			continue;
+#endif
 		INVARIANT(cause != NULL);	/* frontier_check found it */
-		if (f->seq == 0 || (rc = version_hlc(e, VERSION(cause->sid, f->seq), &hlc, d)) != RC_OK || hlc >= c->hlc)
+		if (f->seq == 0)
+			return diag_fail(d, RC_PEER, "a commit names a cause without a number");
+		if ((rc = version_hlc(e, VERSION(cause->sid, f->seq), &hlc, d)) != RC_OK)
+			return rc;
+		if (hlc >= c->hlc)
 			return diag_fail(d, RC_PEER, "a commit claims to be earlier than its cause");
 	}
 	for (i = 0; i < c->ops_count; i++) {
@@ -287,11 +296,11 @@ tables_follow(struct engine *e, const struct commit *c, struct diag *d)
 
 	for (i = 0; i < c->ops_count; i++) {
 		is_units = is_units || c->ops[i].table == units->number;
-		is_nodes = is_nodes || c->ops[i].table == engine_node_table.number;
+		is_nodes = is_nodes || c->ops[i].table == credential_table.number;
 	}
 	if (is_units && (rc = unit_reload(e, d)) != RC_OK)
 		return rc;
-	return is_nodes ? engine_origins_reload(e, d) : RC_OK;
+	return is_nodes ? origin_reload(e, d) : RC_OK;
 }
 
 enum rc
@@ -333,8 +342,9 @@ commits_apply(struct applying_frame *a, struct diag *d)
 		if (s->origin_unit == UNIT_NONE)
 			return diag_fail(d, RC_GAP, "a stream's author has no accepted credential here");
 		if (!unit_holds(a->e, a->e->self_unit, s->unit, s->reach))
-			return diag_fail(d, RC_PEER, "a frame holds commits for unit %.*s, which this node does not serve",
-			    (int)in->unit.n, (const char *)in->unit.p);
+			return diag_fail(d, RC_PEER,
+			    "a frame holds commits for unit %.*s, which this node does not serve", (int)in->unit.n,
+			    (const char *)in->unit.p);
 		if ((rc = apply_commit_one(a->e, s, &dc->commit, dc->body, a->r, d)) != RC_OK)
 			return rc;
 		a->r->commits_new++;
@@ -375,9 +385,9 @@ apply_frame(struct engine *e, const struct apply_frame *f, struct apply_result *
 	a.commits = mem_array(f->commits_count, sizeof(*a.commits));
 	rc = a.streams == NULL || a.commits == NULL ? RC_NOMEM : engine_begin(e, d);
 	if (rc == RC_OK) {
-		e->is_applying = true;
+		save_guard(e, false);
 		rc = frame_run(&a, d);
-		e->is_applying = false;
+		save_guard(e, true);
 		e->v_now = 0;
 		if (rc == RC_OK && a.r->commits_new > 0)
 			rc = engine_commit_tx(e, d);

@@ -1,5 +1,5 @@
 /* Rows of a received commit.  Nearly all are plain: the row is new, or stands at exactly the version that the change
- * replaced, and is written by one statement.  All others go through the whole merge. */
+ * replaced, and is written by one statement.  All others go through the whole merge; M15: the outcome is the same. */
 #include "apply_impl.h"
 #include "merge.h"
 #include "row.h"

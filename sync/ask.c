@@ -184,7 +184,8 @@ ask_request(struct ask *a, struct bytes *out, struct diag *d)
 	if (a->counts.requests >= ASK_REQUESTS_MAX)
 		return ask_fail(a, RC_LIMIT, d);
 	if ((rc = peer_get(a->e, a->p->origin, &a->p, d)) != RC_OK ||
-	    (rc = intake_load(a->e, a->p, d)) != RC_OK || (rc = peer_link_load(a->e, a->p, d)) != RC_OK || (rc = upload_choose(a, d)) != RC_OK)
+	    (rc = intake_load(a->e, a->p, d)) != RC_OK || (rc = peer_link_load(a->e, a->p, d)) != RC_OK ||
+	    (rc = upload_choose(a, d)) != RC_OK)
 		return ask_fail(a, rc, d);
 	a->counts.requests++;
 	a->is_open = true;
@@ -245,7 +246,7 @@ reply_open(struct ask *a, struct diag *d)
 		return diag_fail(d, RC_PEER, "the reply is broken");
 	a->counts.peer_ms = a->reply.now_ms;
 	if (a->has_sent_done && p->in == NULL)
-		p->done_total = 0;	/* they know now */
+		p->belief.done_total = 0;	/* they know now */
 	if ((a->reply.flags & REPLY_UPLOAD) != 0 && (rc = upload_acknowledged(a, d)) != RC_OK)
 		return rc;
 	if ((a->reply.flags & REPLY_DROPPED) != 0)
@@ -374,6 +375,10 @@ ask_reply_end(struct ask *a, bool is_complete, struct diag *d)
 		return ask_fail(a, rc, d);
 	if (!is_complete) {
 		reply_was_cut(a);
+#ifdef BUG_P8_RESTART_TRANSFER
+		if ((rc = intake_drop(a->e, a->p, d)) != RC_OK)
+			return ask_fail(a, rc, d);
+#endif
 		rc = progress_keep(a, d);
 		return rc == RC_OK ? RC_OK : ask_fail(a, rc, d);
 	}
@@ -385,6 +390,9 @@ ask_reply_end(struct ask *a, bool is_complete, struct diag *d)
 		peer_piece_grow(&a->p->want_bytes);
 	peer_digest(a->e, a->p, digest);
 	a->counts.is_equal = memcmp(digest, a->reply.digest, sizeof(digest)) == 0;
+#ifdef BUG_P16_TRUST_BELIEF
+	a->counts.is_equal = a->p->belief.is_known && !peer_lacks(a->e, a->p);
+#endif
 	if (a->counts.is_equal) {
 		peer_note_equal(a->e, a->p);
 		if ((rc = intake_drop(a->e, a->p, d)) != RC_OK)

@@ -7,6 +7,8 @@
 #define UNWRITTEN	(UINT32_C(1) << 31)
 #define SEQ_MASK	(UNWRITTEN - 1)
 #define SID_KNOWN	0	/* no stream has this number: the row says that the beliefs mean something */
+#define SID_DONE_ID	(-1)	/* so that a new process, too, can tell them what it holds whole: */
+#define SID_DONE_TOTAL	(-2)	/* beside the beliefs, because it is true no longer than they are */
 #define BELIEF_STREAMS_MAX (UINT32_C(1) << 24)
 
 _Static_assert(STREAM_SEQ_MAX <= SEQ_MASK, "a number and the mark fit into 32 bits");
@@ -66,6 +68,15 @@ belief_know(struct belief *b)
 }
 
 void
+belief_trim(struct belief *b, size_t last)
+{
+	size_t i;
+
+	for (i = last + 1; i < b->count; i++)
+		b->seqs[i] = 0;
+}
+
+void
 belief_fini(struct belief *b)
 {
 	mem_free(b->seqs);
@@ -97,6 +108,10 @@ belief_load(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b
 		seq = sqlite3_column_int64(stmt, 1);
 		if (sid == SID_KNOWN) {
 			b->is_known = b->is_known_written = true;
+		} else if (sid == SID_DONE_ID) {
+			b->done_id = (uint64_t)seq;
+		} else if (sid == SID_DONE_TOTAL) {
+			b->done_total = (uint64_t)seq;
 		} else if (sid > 0 && (uint64_t)sid <= stream_count(e) && seq >= 0) {
 			if (belief_room(b, (uint32_t)sid))
 				b->seqs[sid] = (uint32_t)seq & SEQ_MASK;
@@ -110,7 +125,7 @@ belief_load(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b
 }
 
 static enum rc
-belief_write(struct engine *e, const uint8_t peer[ORIGIN_BYTES], uint32_t sid, uint64_t seq, struct diag *d)
+belief_write(struct engine *e, const uint8_t peer[ORIGIN_BYTES], int64_t sid, uint64_t seq, struct diag *d)
 {
 	static const char sql[] = "INSERT INTO sync_belief(peer, sid, seq) VALUES(?1, ?2, ?3) "
 	    "ON CONFLICT(peer, sid) DO UPDATE SET seq = excluded.seq";
@@ -138,13 +153,16 @@ belief_flush(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *
 		return rc;
 	if (b->is_known && !b->is_known_written)
 		rc = belief_write(e, peer, SID_KNOWN, 1, d);
+	if (rc == RC_OK && b->done_total != 0 &&
+	    (rc = belief_write(e, peer, SID_DONE_ID, b->done_id, d)) == RC_OK)
+		rc = belief_write(e, peer, SID_DONE_TOTAL, b->done_total, d);
 	for (i = 1; rc == RC_OK && i < b->count; i++)
 		if ((b->seqs[i] & UNWRITTEN) != 0)
-			rc = belief_write(e, peer, (uint32_t)i, b->seqs[i] & SEQ_MASK, d);
+			rc = belief_write(e, peer, (int64_t)i, b->seqs[i] & SEQ_MASK, d);
 	if (rc == RC_OK)
 		rc = engine_commit_tx(e, d);
 	if (rc != RC_OK) {
-		engine_rollback(e);	/* which forgets all beliefs in memory, too */
+		engine_rollback(e);
 		return rc;
 	}
 	for (i = 1; i < b->count; i++)

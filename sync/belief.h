@@ -16,6 +16,8 @@ struct belief {
 	bool is_known;		/* the peer's vector or an equal digest was seen once; else every number is a guess */
 	bool is_known_written;
 	bool is_dirty;
+	uint64_t done_id;	/* their newest transfer that we hold whole (its name as a number), */
+	uint64_t done_total;	/* and its size; 0: none, or they know */
 };
 
 /* Read what the database has of @peer, once.  Everything else needs that first. */
@@ -28,6 +30,10 @@ uint64_t belief_get(const struct belief *b, uint32_t sid);
 void belief_set(struct belief *b, uint32_t sid, uint64_t seq);		/* forgotten without memory */
 void belief_raise(struct belief *b, uint32_t sid, uint64_t seq);
 void belief_know(struct belief *b);
+
+/* Forget what was believed of streams after number @last: after a rollback there are none.  The rest stands: whoever
+ * sent it does not send it again. */
+void belief_trim(struct belief *b, size_t last);
 
 /* Forget what is in memory, written or not; the next load reads again. */
 void belief_fini(struct belief *b);

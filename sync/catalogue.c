@@ -104,7 +104,11 @@ catalogue_ddl(const struct catalogue_table *t, struct bytes *out)
 	    t->has_text_key ? "TEXT" : "BLOB");
 	for (i = 0; i < t->columns_count; i++)
 		bytes_fmt(out, ",\n  \"%s\" %s", t->columns[i].name, sql_type(t->columns[i].type));
-	bytes_fmt(out, ",\n  _v INTEGER NOT NULL CHECK(sync_check(_v))\n) STRICT, WITHOUT ROWID;\n");
+	/* SQLite skips a CHECK when an UPDATE sets none of the columns it names: it names all, behind what is true. */
+	bytes_str(out, ",\n  _v INTEGER NOT NULL,\n  CHECK(sync_check(_v) OR (");
+	for (i = 0; i < t->columns_count; i++)
+		bytes_fmt(out, "\"%s\" IS NULL AND ", t->columns[i].name);
+	bytes_str(out, "_v IS NULL))\n) STRICT, WITHOUT ROWID;\n");
 	bytes_fmt(out, "CREATE TRIGGER \"%s_guard\" BEFORE DELETE ON \"%s\" BEGIN SELECT sync_check(NULL); END;\n",
 	    t->name, t->name);
 }

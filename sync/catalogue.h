@@ -92,11 +92,12 @@ struct catalogue_table {
 	const char *owner_column;
 	enum level level_min;		/* lowest level that may write rows here; 0 = any */
 	bool is_insert_only;		/* POLICY_APPEND in every column: no update, no delete */
-	const char *const *unique;	/* columns that together must differ between rows; checked at save only; or NULL */
+	const char *const *unique; /* columns that together must differ between rows; checked at save only; or NULL */
 	const struct catalogue_column *columns;
 	size_t columns_count;
-	/* A rule of the domain over one row just written, run inside the transaction of a local save; or NULL.  A refusal
-	 * (RC_INPUT, RC_DENIED, RC_CONFLICT, with a diag) rolls the whole save back.  Never run on what others saved. */
+	/* A rule of the domain over one row just written, run inside the transaction of a local save; or NULL.  A
+	 * refusal (RC_INPUT, RC_DENIED, RC_CONFLICT, with a diag) rolls the whole save back.  Never run on what
+	 * others saved. */
 	enum rc (*save_check)(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d);
 	const char *note;
 };

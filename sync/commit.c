@@ -244,16 +244,23 @@ commit_emit(struct commit *c, const uint8_t origin[ORIGIN_BYTES], uint64_t seq, 
 	return RC_OK;
 }
 
-bool
-commit_is_canonical(struct commit *c, struct span body, const uint8_t origin[ORIGIN_BYTES], uint64_t seq)
+enum rc
+commit_check_canonical(struct commit *c, struct span body, const uint8_t origin[ORIGIN_BYTES], uint64_t seq)
 {
 	struct bytes again;
-	bool is_same;
+	size_t i;
+	enum rc rc;
 
 	bytes_init(&again);
-	is_same = commit_emit(c, origin, seq, &again, NULL) == RC_OK && span_eq(span_bytes(&again), body);
+	rc = commit_emit(c, origin, seq, &again, NULL);
+	if (rc == RC_OK && !span_eq(span_bytes(&again), body))
+		rc = RC_PEER;
 	bytes_free(&again);
-	return is_same;
+	/* Of two ops on one row, the order of sorting is nobody's promise. */
+	for (i = 1; i < c->ops_count && rc == RC_OK; i++)
+		if (op_cmp(&c->ops[i - 1], &c->ops[i]) == 0)
+			rc = RC_PEER;
+	return rc == RC_LIMIT ? RC_PEER : rc;
 }
 
 /* --- parse ------------------------------------------------------------------------------------------------------- */
@@ -342,6 +349,7 @@ header_parse(struct parse *p)
 	struct commit *c = p->c;
 	struct span others;
 	uint64_t delta;
+	size_t i;
 
 	if (rd_u8(&p->r) != SYNC_FORMAT)
 		rd_fail(&p->r);
@@ -355,6 +363,9 @@ header_parse(struct parse *p)
 	c->others_count = (size_t)rd_varint_max(&p->r, COMMIT_OTHERS_MAX);
 	others = rd_fixed(&p->r, c->others_count * ORIGIN_BYTES);
 	c->others = (const uint8_t (*)[ORIGIN_BYTES])others.p;
+	for (i = 1; i < c->others_count && rd_ok(&p->r); i++)
+		if (memcmp(c->others[i - 1], c->others[i], ORIGIN_BYTES) >= 0)
+			rd_fail(&p->r);
 	frontier_parse(p);
 }
 

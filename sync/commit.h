@@ -21,7 +21,7 @@
  * (hlc's ms, hlc's counter << 16 - 1, short origin), which makes the first key a save mints cost one byte.
  * Groups come sorted by (table, kind, columns), rows in a group by key; all insertions into one table are one group,
  * whose columns are those not NULL in some row.  The author's stream, number and previous hash are not in the body: the
- * hash chain covers them.  A body has exactly one form: what commit_emit writes (commit_is_canonical).
+ * hash chain covers them.  A body has exactly one form: what commit_emit writes (commit_check_canonical).
  */
 #ifndef SYNC_COMMIT_H
 #define SYNC_COMMIT_H
@@ -94,8 +94,10 @@ RC_CHECK enum rc commit_parse(struct commit *c, struct span body, const uint8_t 
 RC_CHECK enum rc commit_parse_copy(struct commit *c, struct span body, const uint8_t origin[ORIGIN_BYTES], uint64_t seq,
     struct diag *d);
 void commit_free(struct commit *c);
-/* Would commit_emit write exactly @body?  Asked once of every received commit. */
-bool commit_is_canonical(struct commit *c, struct span body, const uint8_t origin[ORIGIN_BYTES], uint64_t seq);
+/* Would commit_emit write exactly @body, and does no row stand in it twice in one group?  RC_PEER: no.  Asked once of
+ * every received commit. */
+RC_CHECK enum rc commit_check_canonical(struct commit *c, struct span body, const uint8_t origin[ORIGIN_BYTES],
+    uint64_t seq);
 
 /* Only the clock reading; RC_PEER when @body is too short. */
 RC_CHECK enum rc commit_hlc(struct span body, uint64_t *hlc);
@@ -105,7 +107,8 @@ void commit_name(const uint8_t origin[ORIGIN_BYTES], uint64_t txn, char out[COMM
 
 /* The op on (@table, @key), or NULL. */
 const struct commit_op *commit_op_find(const struct commit *c, uint16_t table, struct span key);
-/* The value that @op writes to column @number, or NULL.  (An insertion writes every column: NULL those it does not name.) */
+/* The value that @op writes to column @number, or NULL.  (An insertion writes every column: NULL those it does not
+ * name.) */
 const struct value *commit_op_value(const struct commit_op *op, unsigned number);
 
 #endif

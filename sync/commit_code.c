@@ -210,6 +210,7 @@ commit_code_column_parse(struct code_key *last, struct rd *r, struct value *valu
 		}
 		if (coding == CODE_TAGGED && (own = rd_u8(r)) == CODE_TAGGED)
 			rd_fail(r);
-		values[i * stride] = value_parse(last, r, own, keys + i * KEY_BYTES);
+		values[i * stride] = value_parse(last, r, own,
+		    keys == NULL ? NULL : keys + i * KEY_BYTES);
 	}
 }

@@ -28,7 +28,7 @@ void commit_code_key_parse(struct code_key *last, struct rd *r, uint8_t out[KEY_
 /* One column of a group: value @i of @rows is at values[i * stride]. */
 void commit_code_column_emit(struct code_key *last, const struct value *values, size_t stride, size_t rows,
     struct bytes *out);
-/* @keys is scratch for rows × KEY_BYTES, from which decoded keys are borrowed. */
+/* @keys is scratch for rows × KEY_BYTES, from which decoded keys are borrowed; NULL when the coding brings none. */
 void commit_code_column_parse(struct code_key *last, struct rd *r, struct value *values, size_t stride, size_t rows,
     uint8_t *keys);
 

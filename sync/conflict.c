@@ -104,7 +104,8 @@ row_report(struct engine *e, const struct catalogue_table *t, struct span key, s
 	struct merge_set set;
 	struct merge_result m;
 	size_t i;
-	enum rc rc = merge_gather(e, t, key, (const uint64_t *)(const void *)heads.p, heads.n / sizeof(uint64_t), &set, d);
+	enum rc rc =
+	    merge_gather(e, t, key, (const uint64_t *)(const void *)heads.p, heads.n / sizeof(uint64_t), &set, d);
 
 	if (rc != RC_OK)
 		return rc;
@@ -195,7 +196,7 @@ conflict_count(struct engine *e)
 	return entries_each(e, count_step, &n, NULL) == RC_OK ? n : 0;
 }
 
-/* --- settling --------------------------------------------------------------------------------------------------------- */
+/* --- settling --------------------------------------------------------------------------------- */
 
 struct resolving {
 	const char *id;
@@ -237,16 +238,18 @@ resolve_step(void *ctx, struct engine *e, const struct merge_set *set, const str
 static enum rc
 resolve_write(struct save *s, const struct resolving *r, const struct value *value, struct diag *d)
 {
-	struct span table = span_str(r->t->name), key = span_bytes(&r->key);
+	struct span table, key = span_bytes(&r->key);
 	struct save_cell cell;
 
 	if (!r->is_found)
 		return diag_fail(d, RC_NOTFOUND, "there is no open conflict %s", r->id);
+	table = span_str(r->t->name);
 	if (r->take >= 0 && (size_t)r->take >= r->siblings_count)
 		return diag_fail(d, RC_INPUT, "conflict %s has values 0 to %zu", r->id, r->siblings_count - 1);
 	if (r->column == NULL) {
 		if (r->take < 0)
-			return diag_fail(d, RC_INPUT, "conflict %s is delete against edit: choose a side with --take", r->id);
+			return diag_fail(
+			    d, RC_INPUT, "conflict %s is delete against edit: choose a side with --take", r->id);
 		return r->is_deletion ? save_delete(s, table, key, d) : save_row(s, table, key, NULL, 0, NULL, d);
 	}
 	memset(&cell, 0, sizeof(cell));
@@ -275,7 +278,7 @@ conflict_resolve(struct save *s, const char *id, int take, const struct value *v
 	return rc;
 }
 
-/* --- quarantine ------------------------------------------------------------------------------------------------------- */
+/* --- quarantine ------------------------------------------------------------------------------- */
 
 enum rc
 conflict_quarantine_each(struct engine *e, quarantined_fn fn, void *ctx, struct diag *d)

@@ -28,7 +28,7 @@ struct conflict {
 	const struct catalogue_table *table;
 	struct span key;
 	const struct catalogue_column *column;	/* NULL: delete against edit */
-	bool is_suggestion;			/* POLICY_RANK: the shown value stands by rank; the others are suggestions */
+	bool is_suggestion; /* POLICY_RANK: the shown value stands by rank; the others are suggestions */
 	const struct conflict_sibling *siblings;	/* shown first, then newest first */
 	size_t siblings_count;
 };

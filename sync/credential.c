@@ -24,7 +24,7 @@ static const struct catalogue_column g_node_columns[] = {
 	  .note = "the invitation it came with; each is good for one node" },
 };
 
-const struct catalogue_table engine_node_table = {
+const struct catalogue_table credential_table = {
 	.number = 1000,
 	.name = "node",
 	.key_column = "origin",
@@ -73,6 +73,8 @@ credential_origin(const uint8_t pubkey[PUBKEY_BYTES], uint32_t incarnation, uint
 /* --- bytes: u8 format (1) · origin · pubkey · incarnation · blob unit · u8 level · issuer · invitation · blob name ·
  *     proof.  The proof signs all before it. ----------------------------------------------------------------------- */
 
+#define STATEMENT_BYTES_MAX 256
+
 static void
 statement_emit(const struct credential *c, struct bytes *out)
 {
@@ -115,7 +117,7 @@ text_read(struct rd *r, char *out, size_t bytes_max)
 	out[s.n] = '\0';
 }
 
-static void
+void
 credential_read(struct credential *c, struct rd *r)
 {
 	uint8_t origin[ORIGIN_BYTES];
@@ -160,31 +162,28 @@ credential_of_op(const struct commit_op *op, struct credential *out)
 	return RC_OK;
 }
 
-/* --- proofs ----------------------------------------------------------------------------------------------------------- */
+/* --- proofs ----------------------------------------------------------------------------------- */
 
 static void
 proof_make(struct credential *c, const uint8_t secret[crypto_sign_SECRETKEYBYTES])
 {
-	struct bytes b;
+	uint8_t store[STATEMENT_BYTES_MAX];
+	struct bytes b = { store, 0, sizeof(store), false };	/* always fits: never grows */
 
-	bytes_init(&b);
 	statement_emit(c, &b);
-	INVARIANT(!b.failed);
+	INVARIANT(b.p == store);
 	(void)crypto_sign_detached(c->proof, NULL, b.p, b.n, secret);
-	bytes_free(&b);
 }
 
 bool
 credential_proof_ok(const struct credential *c, const uint8_t issuer_pubkey[PUBKEY_BYTES])
 {
-	struct bytes b;
-	bool ok;
+	uint8_t store[STATEMENT_BYTES_MAX];
+	struct bytes b = { store, 0, sizeof(store), false };	/* no memory to run out of: a verdict is no accident */
 
-	bytes_init(&b);
 	statement_emit(c, &b);
-	ok = !b.failed && crypto_sign_verify_detached(c->proof, b.p, b.n, issuer_pubkey) == 0;
-	bytes_free(&b);
-	return ok;
+	INVARIANT(b.p == store);
+	return crypto_sign_verify_detached(c->proof, b.p, b.n, issuer_pubkey) == 0;
 }
 
 void
@@ -244,7 +243,7 @@ credential_issue(struct engine *e, struct credential *c, struct diag *d)
 	return RC_OK;
 }
 
-/* --- the table -------------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static enum rc
 invitation_is_free(struct engine *e, const struct credential *c, struct diag *d)
@@ -297,8 +296,6 @@ credential_save(struct engine *e, const struct credential *c, struct diag *d)
 			save_abandon(s);
 	}
 	bytes_free(&whole);
-	if (rc == RC_OK)
-		rc = engine_origins_reload(e, d);
 	return rc;
 }
 
@@ -332,94 +329,7 @@ credential_save_own(struct engine *e, struct diag *d)
 	return rc;
 }
 
-/* --- what is known here --------------------------------------------------------------------------------------------- */
-
-static int
-origin_cmp(const void *a, const void *b)
-{
-	return memcmp(((const struct origin_entry *)a)->origin, ((const struct origin_entry *)b)->origin, ORIGIN_BYTES);
-}
-
-const struct origin_entry *
-engine_origin(const struct engine *e, const uint8_t origin[ORIGIN_BYTES])
-{
-	struct origin_entry key;
-
-	memcpy(key.origin, origin, ORIGIN_BYTES);
-	if (e->origins_count == 0)
-		return NULL;
-	return bsearch(&key, e->origins, e->origins_count, sizeof(key), origin_cmp);
-}
-
-static enum rc
-origin_add(struct engine *e, const struct credential *c)
-{
-	struct origin_entry *grown;
-	size_t i;
-
-	for (i = 0; i < e->origins_count; i++)
-		if (memcmp(e->origins[i].origin, c->origin, ORIGIN_BYTES) == 0)
-			return RC_OK;
-	if (e->origins_count == e->origins_cap) {
-		size_t cap = e->origins_cap == 0 ? 16 : e->origins_cap * 2;
-
-		if ((grown = mem_grow(e->origins, cap, sizeof(*grown))) == NULL)
-			return RC_NOMEM;
-		e->origins = grown;
-		e->origins_cap = cap;
-	}
-	grown = &e->origins[e->origins_count++];
-	memcpy(grown->origin, c->origin, ORIGIN_BYTES);
-	memcpy(grown->pubkey, c->pubkey, PUBKEY_BYTES);
-	grown->level = c->level;
-	grown->unit = unit_intern(e, span_str(c->unit));
-	return grown->unit == UNIT_NONE ? RC_NOMEM : RC_OK;
-}
-
-enum rc
-engine_origins_reload(struct engine *e, struct diag *d)
-{
-	static const char sql[] = "SELECT credential FROM node";
-	struct credential c;
-	struct bytes chain;
-	struct rd r;
-	sqlite3_stmt *stmt;
-	enum rc rc;
-	size_t i;
-	int code = SQLITE_DONE;
-
-	e->origins_count = 0;
-	bytes_init(&chain);
-	if ((rc = engine_meta_get(e, "chain", &chain, d)) == RC_OK) {
-		for (r = rd_span(span_bytes(&chain)); rc == RC_OK && rd_left(&r) > 0;) {
-			credential_read(&c, &r);
-			rc = rd_ok(&r) ? origin_add(e, &c) : RC_CORRUPT;
-		}
-	}
-	bytes_free(&chain);
-	if (rc != RC_OK || (rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
-		return rc;
-	e->is_enrolled = false;
-	while (rc == RC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW) {
-		if (credential_parse(&c, value_of_column(stmt, 0).s) != RC_OK)
-			rc = diag_fail(d, RC_CORRUPT, "a stored credential is damaged");
-		else
-			rc = origin_add(e, &c);
-		e->is_enrolled = e->is_enrolled || memcmp(c.origin, e->self.origin, ORIGIN_BYTES) == 0;
-	}
-	engine_done(stmt);
-	if (rc == RC_OK && code != SQLITE_DONE)
-		rc = engine_sqlite_rc(e, code, "reading nodes", d);
-	if (e->origins_count > 1)
-		qsort(e->origins, e->origins_count, sizeof(*e->origins), origin_cmp);
-	for (i = 0; i < e->streams_count; i++) {
-		const struct origin_entry *o = engine_origin(e, e->streams[i]->origin);
-
-		e->streams[i]->level = o == NULL ? LEVEL_NONE : o->level;
-		e->streams[i]->origin_unit = o == NULL ? UNIT_NONE : o->unit;
-	}
-	return rc;
-}
+/* --- what is known here ----------------------------------------------------------------------- */
 
 struct get_search {
 	const uint8_t *origin;
@@ -537,7 +447,7 @@ credential_verify(const uint8_t pubkey[PUBKEY_BYTES], struct span purpose, struc
 }
 
 enum rc
-engine_shared_key(struct engine *e, const uint8_t peer_pubkey[PUBKEY_BYTES], uint8_t out[32])
+credential_shared_key(struct engine *e, const uint8_t peer_pubkey[PUBKEY_BYTES], uint8_t out[32])
 {
 	uint8_t ours[crypto_scalarmult_SCALARBYTES], theirs[crypto_scalarmult_BYTES], shared[crypto_scalarmult_BYTES];
 	enum rc rc = RC_PEER;

@@ -67,6 +67,16 @@ RC_CHECK enum rc credential_save_own(struct engine *e, struct diag *d);
 struct commit_op;
 RC_CHECK enum rc credential_of_op(const struct commit_op *op, struct credential *out);
 
+/* The catalogue's description of the node table. */
+extern const struct catalogue_table credential_table;
+
+/* One credential off a cursor; fails it when malformed. */
+struct rd;
+void credential_read(struct credential *c, struct rd *r);
+
+/* The key two nodes share, for message authentication: X25519 from our and their Ed25519 keys, hashed. */
+RC_CHECK enum rc credential_shared_key(struct engine *e, const uint8_t peer_pubkey[PUBKEY_BYTES], uint8_t out[32]);
+
 /* Sign and check short statements of the node layer (invitations): detached Ed25519 over (purpose, bytes). */
 void credential_sign(struct engine *e, struct span purpose, struct span bytes, uint8_t out[SIGNATURE_BYTES]);
 bool credential_verify(const uint8_t pubkey[PUBKEY_BYTES], struct span purpose, struct span bytes,

@@ -17,7 +17,7 @@ struct walk {
 	void *ctx;
 };
 
-/* --- one row ----------------------------------------------------------------------------------------------------------- */
+/* --- one row ---------------------------------------------------------------------------------- */
 
 static int
 sibling_cmp(const void *pa, const void *pb)
@@ -66,6 +66,9 @@ entry_emit(struct walk *w, struct digest_row *row, struct span heads, unsigned f
 	enum rc rc;
 
 	row->is_deleted = (flags & ROW_DEAD) != 0;
+	if (row->is_deleted != (row->values == NULL))
+		return diag_fail(d, RC_CORRUPT, "a row of %s is %s", w->t->name,
+		    row->is_deleted ? "there, though it was deleted" : "missing, though it was not deleted");
 	if ((flags & (ROW_OPEN | ROW_SUGGESTED)) == 0)
 		return w->fn(w->ctx, row);
 	if ((rc = merge_gather(w->e, w->t, row->key, (const uint64_t *)(const void *)heads.p,
@@ -92,7 +95,7 @@ is_wanted(const struct walk *w, uint64_t v, struct digest_row *row)
 	return w->top == UNIT_NONE || unit_is_within(w->e, s->unit, w->top);
 }
 
-/* --- one table: its rows and its entries, both in order of key, side by side --------------------------------------- */
+/* --- one table: its rows and its entries, both in order of key, side by side ------------------ */
 
 struct entries {
 	sqlite3_stmt *stmt;
@@ -213,7 +216,8 @@ table_walk(struct walk *w, struct diag *d)
 static int
 name_cmp(const void *a, const void *b)
 {
-	return strcmp((*(const struct catalogue_table *const *)a)->name, (*(const struct catalogue_table *const *)b)->name);
+	return strcmp(
+	    (*(const struct catalogue_table *const *)a)->name, (*(const struct catalogue_table *const *)b)->name);
 }
 
 enum rc
@@ -237,7 +241,7 @@ digest_each(struct engine *e, struct span unit, digest_fn fn, void *ctx, struct 
 	return rc;
 }
 
-/* --- the hash ----------------------------------------------------------------------------------------------------------- */
+/* --- the hash --------------------------------------------------------------------------------- */
 
 static void
 value_emit(struct bytes *b, struct value v)

@@ -17,6 +17,9 @@ engine_configure(sqlite3 *db, bool is_writer, struct diag *d)
 {
 	const char *sql = is_writer
 	    ? "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+#ifdef BUG_P1_ACK_BEFORE_COMMIT
+	      "PRAGMA synchronous=OFF;"
+#endif
 	      "PRAGMA foreign_keys=ON; PRAGMA cell_size_check=ON; PRAGMA cache_size=-8192;"
 	      "PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=1000; PRAGMA journal_size_limit=67108864;"
 	    : "PRAGMA query_only=ON; PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY;";
@@ -109,6 +112,7 @@ engine_sqlite_rc(struct engine *e, int code, const char *what, struct diag *d)
 	case SQLITE_NOTADB:
 		e->is_broken = true;
 		return diag_fail(d, RC_CORRUPT, "%s: the database is damaged: %s", what, text);
+	case SQLITE_AUTH:
 	case SQLITE_CONSTRAINT:
 	case SQLITE_MISMATCH:
 	case SQLITE_TOOBIG:
@@ -135,26 +139,35 @@ engine_exec(struct engine *e, const char *sql, struct diag *d)
 enum rc
 engine_begin(struct engine *e, struct diag *d)
 {
+	static const char begin_sql[] = "BEGIN IMMEDIATE";
+	sqlite3_stmt *stmt;
 	enum rc rc;
 
 	INVARIANT(!e->is_in_tx);
 	INVARIANT(e->is_writer);
 	if (e->is_broken)
 		return diag_fail(d, RC_DISK, "the database failed earlier; restart the program to recover it");
-	if ((rc = engine_exec(e, "BEGIN IMMEDIATE", d)) != RC_OK)
+	if ((rc = engine_stmt(e, begin_sql, &stmt, d)) != RC_OK ||
+	    (rc = engine_run(e, stmt, "beginning to save", d)) != RC_OK)
 		return rc;
 	e->is_in_tx = true;
+	e->is_stray = false;	/* a stray write before this was rolled back, or there could be no BEGIN */
 	return RC_OK;
 }
 
 enum rc
 engine_commit_tx(struct engine *e, struct diag *d)
 {
-	int code;
+	static const char commit_sql[] = "COMMIT";
+	sqlite3_stmt *stmt;
+	int code = SQLITE_NOMEM;
 
 	INVARIANT(e->is_in_tx);
-	code = sqlite3_exec(e->db, "COMMIT", NULL, NULL, NULL);
-	if (code == SQLITE_OK) {
+	if (engine_stmt(e, commit_sql, &stmt, d) == RC_OK) {
+		code = sqlite3_step(stmt);
+		(void)sqlite3_reset(stmt);
+	}
+	if (code == SQLITE_DONE) {
 		e->is_in_tx = false;
 		return RC_OK;
 	}
@@ -183,7 +196,7 @@ engine_rollback(struct engine *e)
 	diag_init(&d);
 	if (e->is_broken)
 		return;
-	if (stream_reload(e, &d) != RC_OK || unit_reload(e, &d) != RC_OK || engine_origins_reload(e, &d) != RC_OK)
+	if (stream_reload(e, &d) != RC_OK || unit_reload(e, &d) != RC_OK || origin_reload(e, &d) != RC_OK)
 		e->is_broken = true;
 	if (e->exchange_reset != NULL && e->exchange != NULL)
 		e->exchange_reset(e->exchange);
@@ -245,6 +258,9 @@ engine_tick(struct engine *e)
 {
 	uint64_t now = HLC_MAKE(engine_now_ms(e) & ((UINT64_C(1) << 48) - 1));
 
+#ifdef BUG_P14_LOCAL_CLOCK_WINS
+	e->hlc = now - 1;
+#endif
 	e->hlc = now > e->hlc ? now : e->hlc + 1;
 	return e->hlc;
 }
@@ -330,7 +346,7 @@ meta_text(struct engine *e, const char *name, char *out, size_t cap, struct diag
 	return rc;
 }
 
-/* --- open and close ------------------------------------------------------------------------------------------------ */
+/* --- open and close --------------------------------------------------------------------------- */
 
 static enum rc
 identity_load(struct engine *e, const uint8_t *node_seed, struct diag *d)
@@ -349,9 +365,9 @@ identity_load(struct engine *e, const uint8_t *node_seed, struct diag *d)
 	e->root_unit = unit_intern(e, span_str(self->root_unit));
 	if (e->self_unit == UNIT_NONE || e->root_unit == UNIT_NONE)
 		return RC_NOMEM;
-	if ((rc = engine_origins_reload(e, d)) != RC_OK)
+	if ((rc = origin_reload(e, d)) != RC_OK)
 		return rc;
-	if ((own = engine_origin(e, self->origin)) == NULL)
+	if ((own = origin_find(e, self->origin)) == NULL)
 		return diag_fail(d, RC_CORRUPT, "the database does not hold its own credential");
 	memcpy(self->pubkey, own->pubkey, PUBKEY_BYTES);
 	self->level = own->level;
@@ -405,7 +421,7 @@ engine_alloc(sqlite3 *db, const struct catalogue *c, const struct engine_env *en
 	e->catalogue.tables = e->tables;
 	for (i = 0; i < c->tables_count; i++)
 		e->tables[i] = c->tables[i];
-	e->tables[e->catalogue.tables_count++] = &engine_node_table;
+	e->tables[e->catalogue.tables_count++] = &credential_table;
 	e->self_unit = e->root_unit = UNIT_NONE;
 	return e;
 }
@@ -478,7 +494,7 @@ engine_close(struct engine *e)
 	engine_free(e);
 }
 
-/* --- making a node --------------------------------------------------------------------------------------------------- */
+/* --- making a node ---------------------------------------------------------------------------- */
 
 static enum rc
 tables_create(struct engine *e, struct diag *d)
@@ -582,7 +598,7 @@ engine_join(sqlite3 *db, const struct catalogue *c, const struct engine_env *env
 	return node_make(db, c, env, &m, d);
 }
 
-/* --- a scratch replica ---------------------------------------------------------------------------------------------- */
+/* --- a scratch replica ------------------------------------------------------------------------ */
 
 enum rc
 engine_open_scratch(struct engine **out, const struct engine *from, sqlite3 *db, struct diag *d)
@@ -622,7 +638,7 @@ engine_open_scratch(struct engine **out, const struct engine *from, sqlite3 *db,
 	return rc;
 }
 
-/* --- small accessors ------------------------------------------------------------------------------------------------ */
+/* --- small accessors -------------------------------------------------------------------------- */
 
 bool
 engine_is_broken(const struct engine *e)

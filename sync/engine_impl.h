@@ -7,6 +7,7 @@
 #define SYNC_ENGINE_IMPL_H
 
 #include "engine.h"
+#include "origin.h"
 #include "stream.h"
 #include "unit.h"
 #include "value.h"
@@ -23,13 +24,6 @@ struct unit {
 	unit_id parent;
 	enum level level;
 	bool is_known;
-};
-
-struct origin_entry {		/* one credential known here */
-	uint8_t origin[ORIGIN_BYTES];
-	uint8_t pubkey[PUBKEY_BYTES];
-	unit_id unit;
-	enum level level;
 };
 
 struct stmt_entry {
@@ -69,7 +63,6 @@ struct engine {
 	uint64_t exceptions;				/* rows of sync_row, to skip the look-up while 0 */
 	uint64_t v_now;					/* what sync_v() answers: the version being written */
 	struct save *save;				/* under way, or NULL */
-	bool is_applying;				/* received commits are being written: nothing to capture */
 
 	struct stmt_entry stmts[STMT_CACHE_MAX];
 	size_t stmts_count;
@@ -83,9 +76,6 @@ void engine_random(struct engine *e, void *p, size_t n);
 /* A new clock reading above all given out or seen before. */
 uint64_t engine_tick(struct engine *e);
 void engine_witness(struct engine *e, uint64_t hlc);
-
-/* The key two nodes share, for message authentication: X25519 from our and their Ed25519 keys, hashed. */
-RC_CHECK enum rc engine_shared_key(struct engine *e, const uint8_t peer_pubkey[PUBKEY_BYTES], uint8_t out[32]);
 
 /* One transaction; never nested. */
 RC_CHECK enum rc engine_begin(struct engine *e, struct diag *d);
@@ -110,15 +100,15 @@ RC_CHECK enum rc engine_meta_get(struct engine *e, const char *name, struct byte
 RC_CHECK enum rc engine_meta_set(struct engine *e, const char *name, struct span value, struct diag *d);
 
 /* The engine's own tables and the SQL of its bookkeeping. */
-extern const struct catalogue_table engine_node_table;
 const char *engine_ddl(void);
 RC_CHECK enum rc engine_functions(struct engine *e, struct diag *d);	/* sync_v, sync_check, the hooks */
+/* The guard against writes of catalogue tables outside a save; off while the engine itself writes rows. */
+void save_guard(struct engine *e, bool is_on);
 
-/* A second replica in the empty database @db, with the identity of @from but without its keys: what `verify` rebuilds. */
+/* A second replica in the empty database @db, with the identity of @from but without its keys: what `verify`
+ * rebuilds. */
 RC_CHECK enum rc engine_open_scratch(struct engine **out, const struct engine *from, sqlite3 *db, struct diag *d);
 
-const struct origin_entry *engine_origin(const struct engine *e, const uint8_t origin[ORIGIN_BYTES]);
-RC_CHECK enum rc engine_origins_reload(struct engine *e, struct diag *d);
 RC_CHECK enum rc stream_reload(struct engine *e, struct diag *d);	/* after a rollback, at open */
 
 #endif

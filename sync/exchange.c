@@ -59,7 +59,7 @@ exchange_reset(void *at)
 	size_t i;
 
 	for (i = 0; i < x->count; i++) {
-		belief_fini(&x->peers[i]->belief);
+		belief_trim(&x->peers[i]->belief, stream_count(x->e));
 		x->peers[i]->is_equal = false;
 	}
 	x->order_count = 0;

@@ -33,7 +33,7 @@ struct ask_counts {
 	bool is_equal;				/* digests of the shared scope were equal at the end */
 	uint64_t requests;
 	uint64_t forks;				/* streams of one name that differ at the same number */
-	uint64_t asked_ms, peer_ms;		/* our clock at the last request, theirs in the reply to it; 0: none yet */
+	uint64_t asked_ms, peer_ms;		/* our clock at the last request, theirs in its reply; 0: none */
 };
 
 struct ask;

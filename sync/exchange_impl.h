@@ -49,8 +49,6 @@ struct peer {
 	struct belief belief;
 	struct transfer *out;		/* what we are sending them; or NULL */
 	struct intake *in;		/* what we are getting from them; or NULL */
-	uint8_t done_id[TRANSFER_ID_BYTES];	/* their newest transfer that we got whole, */
-	uint64_t done_total;			/* until they know; 0: none */
 	uint64_t piece_bytes;		/* how much to send them at once */
 	uint64_t want_bytes;		/* how much to ask of them at once */
 	uint64_t used;			/* when last heard of, in calls */
@@ -102,8 +100,8 @@ void peer_piece_grow(uint64_t *size);
 void peer_piece_cut(uint64_t *size, uint64_t n);
 void peer_piece_clamp(uint64_t *size);
 
-/* What sync_link keeps of the link to @p: read it, once, and make p->out again when it says so; write what is so now, or
- * drop it when there is no p->out (each in a transaction of its own). */
+/* What sync_link keeps of the link to @p: read it, once, and make p->out again when it says so; write what is so
+ * now, or drop it when there is no p->out (each in a transaction of its own). */
 RC_CHECK enum rc peer_link_load(struct engine *e, struct peer *p, struct diag *d);
 RC_CHECK enum rc peer_link_save(struct engine *e, struct peer *p, struct diag *d);
 

@@ -61,7 +61,7 @@ commit_fill(struct engine *e, const struct stream *s, const struct commit *c, st
 	out->hlc = c->hlc;
 }
 
-/* --- everything --------------------------------------------------------------------------------------------------------- */
+/* --- everything ------------------------------------------------------------------------------- */
 
 static size_t
 op_changes(const struct catalogue_table *t, const struct commit_op *op, struct history_change *out)
@@ -139,7 +139,7 @@ history_all(struct engine *e, history_fn fn, void *ctx, struct diag *d)
 	return rc;
 }
 
-/* --- one row ------------------------------------------------------------------------------------------------------------ */
+/* --- one row ---------------------------------------------------------------------------------- */
 
 /* What stood in the cell when version @i was written: the newest that it had seen. */
 static bool
@@ -154,7 +154,7 @@ value_before(const struct merge_set *s, size_t i, size_t column, struct value *o
 	return false;
 }
 
-/* Lost: it does not show, and a concurrent write does or did, whose author had not seen it. */
+/* M12.  Lost: it does not show, and a concurrent write does or did, whose author had not seen it. */
 static bool
 is_lost(const struct merge_set *s, const struct merge_result *m, size_t i, size_t column)
 {
@@ -270,7 +270,8 @@ history_row(struct engine *e, struct span table, struct span key, history_fn fn,
 		    (const char *)table.p);
 	bytes_init(&heads);
 	if ((rc = row_plan_of(e, t, &p, d)) == RC_OK && (rc = row_heads(e, p, key, &heads, d)) == RC_OK &&
-	    (rc = merge_gather(e, t, key, (const uint64_t *)(void *)heads.p, heads.n / sizeof(uint64_t), &set, d)) == RC_OK) {
+	    (rc = merge_gather(e, t, key, (const uint64_t *)(void *)heads.p, heads.n / sizeof(uint64_t), &set, d)) ==
+		RC_OK) {
 		if ((rc = merge_row(&set, &m)) == RC_OK) {
 			for (i = 0; i < set.count && rc == RC_OK; i++)
 				rc = version_report(e, &set, &m, i, fn, ctx);

@@ -20,6 +20,7 @@ struct intake {
 	size_t saved;			/* bytes of it in the database */
 	uint64_t came_ms;
 	ZSTD_DCtx *zstd;
+	bool is_begun;			/* the first byte, which names the dictionary, came */
 	bool is_ended;			/* the compressed stream ended */
 	struct bytes raw;		/* decompressed, not yet a whole record */
 	struct frame_names names;
@@ -53,22 +54,36 @@ intake_came_ms(const struct intake *in)
 	return in->came_ms;
 }
 
+/* Is @id the name of their newest transfer that we hold whole? */
+static bool
+is_done(const struct peer *p, const uint8_t id[TRANSFER_ID_BYTES])
+{
+	uint64_t number;
+
+	_Static_assert(sizeof(number) == TRANSFER_ID_BYTES, "a name is kept as a number");
+	memcpy(&number, id, sizeof(number));
+	return p->belief.done_total != 0 && p->belief.done_id == number;
+}
+
 uint64_t
 intake_held(const struct peer *p, const uint8_t id[TRANSFER_ID_BYTES])
 {
 	if (p->in != NULL && memcmp(p->in->id, id, TRANSFER_ID_BYTES) == 0)
 		return p->in->prefix.n;
-	if (p->done_total != 0 && memcmp(p->done_id, id, TRANSFER_ID_BYTES) == 0)
-		return p->done_total;
+	if (is_done(p, id))
+		return p->belief.done_total;
 	return 0;
 }
 
 bool
 intake_state(const struct peer *p, uint8_t id[TRANSFER_ID_BYTES], uint64_t *held)
 {
-	if (p->in == NULL && p->done_total == 0)
+	if (p->in == NULL && p->belief.done_total == 0)
 		return false;
-	memcpy(id, p->in != NULL ? p->in->id : p->done_id, TRANSFER_ID_BYTES);
+	if (p->in != NULL)
+		memcpy(id, p->in->id, TRANSFER_ID_BYTES);
+	else
+		memcpy(id, &p->belief.done_id, TRANSFER_ID_BYTES);
 	*held = intake_held(p, id);
 	return true;
 }
@@ -77,7 +92,6 @@ static struct intake *
 intake_new(struct engine *e, const struct intake_piece *piece)
 {
 	struct intake *in = mem_alloc(sizeof(*in));
-	struct span dictionary = dictionary_bytes();
 
 	if (in == NULL)
 		return NULL;
@@ -85,8 +99,7 @@ intake_new(struct engine *e, const struct intake_piece *piece)
 	in->total = piece->total;
 	in->came_ms = engine_now_ms(e);
 	if ((in->zstd = ZSTD_createDCtx()) == NULL ||
-	    ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax, TRANSFER_WINDOW_LOG)) ||
-	    ZSTD_isError(ZSTD_DCtx_loadDictionary(in->zstd, dictionary.p, dictionary.n))) {
+	    ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax, TRANSFER_WINDOW_LOG))) {
 		intake_free(in);
 		return NULL;
 	}
@@ -202,17 +215,33 @@ records_take(struct engine *e, struct peer *p, struct intake_news *news, struct 
 	return rc;
 }
 
+/* The first byte of a transfer (W10). */
+static enum rc
+dictionary_take(struct intake *in, uint8_t number, struct diag *d)
+{
+	struct span dictionary = dictionary_bytes();
+
+	in->is_begun = true;
+	if (number == 0)
+		return RC_OK;
+	if (number != TRANSFER_DICTIONARY || dictionary.n == 0)
+		return diag_fail(d, RC_PEER, "a transfer uses a dictionary that is not known here");
+	return ZSTD_isError(ZSTD_DCtx_loadDictionary(in->zstd, dictionary.p, dictionary.n)) ? RC_NOMEM : RC_OK;
+}
+
 /* Put @s through the decompressor and take what becomes whole. */
 static enum rc
 bytes_take(struct engine *e, struct peer *p, struct span s, struct intake_news *news, struct diag *d)
 {
 	struct intake *in = p->in;
-	ZSTD_inBuffer input = { s.p, s.n, 0 };
+	size_t first = in->is_begun ? 0 : 1, left;
+	ZSTD_inBuffer input = { s.p + first, s.n - first, 0 };
 	ZSTD_outBuffer output;
 	enum rc rc = RC_OK;
 	uint8_t *at;
-	size_t left;
 
+	if (!in->is_begun && ((rc = dictionary_take(in, s.p[0], d)) != RC_OK || s.n == 1))
+		return rc;
 	do {
 		if (in->is_ended)
 			return diag_fail(d, RC_PEER, "a transfer goes on after its end");	/* W10 */
@@ -239,8 +268,8 @@ whole_check(struct peer *p, struct diag *d)
 	transfer_id(span_bytes(&p->in->prefix), id);
 	if (!p->in->is_ended || p->in->raw.n != 0 || memcmp(id, p->in->id, TRANSFER_ID_BYTES) != 0)
 		return diag_fail(d, RC_PEER, "a transfer is not what its name says");
-	memcpy(p->done_id, p->in->id, TRANSFER_ID_BYTES);
-	p->done_total = p->in->total;
+	memcpy(&p->belief.done_id, p->in->id, TRANSFER_ID_BYTES);
+	p->belief.done_total = p->in->total;
 	return RC_OK;
 }
 
@@ -251,15 +280,15 @@ intake_begin(struct engine *e, struct peer *p, const struct intake_piece *piece,
 
 	if ((rc = intake_load(e, p, d)) != RC_OK)
 		return rc;
-	if (p->done_total != 0 && memcmp(p->done_id, piece->id, TRANSFER_ID_BYTES) == 0)
-		return piece->total == p->done_total ? RC_OK :
+	if (is_done(p, piece->id))
+		return piece->total == p->belief.done_total ? RC_OK :
 		    diag_fail(d, RC_PEER, "a transfer changed its size");
 	if (p->in != NULL && memcmp(p->in->id, piece->id, TRANSFER_ID_BYTES) == 0)
 		return piece->total == p->in->total ? RC_OK :
 		    diag_fail(d, RC_PEER, "a transfer changed its size");
 	if ((rc = intake_drop(e, p, d)) != RC_OK)
 		return rc;
-	p->done_total = 0;
+	p->belief.done_total = 0;
 	p->in = intake_new(e, piece);
 	return p->in == NULL ? RC_NOMEM : RC_OK;
 }
@@ -361,7 +390,8 @@ intake_save(struct engine *e, struct peer *p, struct diag *d)
 static enum rc
 partial_read(struct engine *e, struct peer *p, struct intake_piece *piece, struct bytes *prefix, struct diag *d)
 {
-	static const char sql[] = "SELECT start, transfer, total, bytes FROM sync_partial WHERE peer = ?1 ORDER BY start";
+	static const char sql[] = "SELECT start, transfer, total, bytes FROM sync_partial WHERE peer = ?1 "
+	    "ORDER BY start";
 	sqlite3_stmt *stmt;
 	enum rc rc;
 	int code;

@@ -29,7 +29,7 @@ key_format(const uint8_t b[KEY_BYTES], char out[KEY_TEXT_CHARS + 1])
 		for (bit = 5 * i; bit < 5 * i + 5; bit++) {
 			v <<= 1;
 			if (bit >= 2)
-				v |= b[(bit - 2) / 8] >> (7 - (bit - 2) % 8) & 1u;
+				v |= (unsigned)b[(bit - 2) / 8] >> (7 - (bit - 2) % 8) & 1u;
 		}
 		out[i] = g_base32[v];
 	}

@@ -25,8 +25,9 @@ merge_writes(const struct merge_set *s, size_t i, size_t column, struct value *o
 	return is_insertion(op);
 }
 
-/* M2: a version counts as superseded by a later one of the same cell that had seen it.  M4: under `rank` only by one
- * of the same or a higher level; a new insertion after a deletion starts everything anew. */
+/* M2: a version counts as superseded by a later one of the same cell that had seen it; M17: not by an invalid one.
+ * M4: under `rank` only by one of the same or a higher level; M16: a new insertion after a deletion starts everything
+ * anew. */
 static bool
 is_superseded(const struct merge_set *s, size_t i, size_t column)
 {
@@ -52,6 +53,9 @@ is_better(const struct merge_set *s, size_t column, size_t a, size_t b)
 {
 	if (s->t->columns[column].policy != POLICY_LWW && s->versions[a].level != s->versions[b].level)
 		return s->versions[a].level > s->versions[b].level;
+#ifdef BUG_P3_ARRIVAL_ORDER_TIEBREAK
+	return s->versions[a].v > s->versions[b].v;
+#endif
 	return a > b;
 }
 
@@ -82,7 +86,7 @@ candidate_add(const struct merge_set *s, size_t column, size_t i, struct merge_c
 	cell->candidates_count++;
 }
 
-/* M7: a counter is the sum of what its valid versions added; an insertion after a deletion starts from nothing. */
+/* M7: a counter is the sum of what its valid versions added; M16: an insertion after a deletion starts from nothing. */
 static struct value
 counter_sum(const struct merge_set *s, size_t column)
 {
@@ -101,6 +105,8 @@ counter_sum(const struct merge_set *s, size_t column)
 	return sum;
 }
 
+/* M18: each cell by itself.  M13: of an `append` column one value shows and none is open.  M14: `owner` is `review`
+ * here, for what others wrote is not valid. */
 static void
 cell_merge(const struct merge_set *s, size_t column, struct merge_result *out)
 {
@@ -148,6 +154,7 @@ liveness_merge(const struct merge_set *s, struct merge_result *out)
 			is_head = !(s->versions[j].is_valid && merge_seen(s, j, i));
 		if (!is_head)
 			continue;
+		/* M11: the next write of the row will replace all of these. */
 		out->heads[out->heads_count++] = s->versions[i].v;
 		if (s->versions[i].op->kind == COMMIT_DELETE)
 			has_deletion = true;

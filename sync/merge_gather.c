@@ -34,6 +34,7 @@ merge_is_quarantined(struct engine *e, uint64_t v, bool *out, struct diag *d)
 	return rc;
 }
 
+/* M10: a version counts once. */
 static bool
 is_gathered(const struct merge_set *s, uint64_t v)
 {
@@ -104,6 +105,7 @@ merge_prev_version(struct engine *e, const struct stream *s, const struct commit
 	return RC_OK;
 }
 
+/* M9: the order in which all is looked at is the versions' own. */
 static int
 version_cmp(const void *pa, const void *pb)
 {
@@ -183,7 +185,8 @@ merge_gather(struct engine *e, const struct catalogue_table *t, struct span key,
 		for (j = 0; j < out->versions[i].op->prevs_count && rc == RC_OK; j++) {
 			const struct merge_version *m = &out->versions[i];
 
-			rc = merge_prev_version(e, stream_at(e, VERSION_SID(m->v)), &m->commit, &m->op->prevs[j], &v, d);
+			rc = merge_prev_version(
+			    e, stream_at(e, VERSION_SID(m->v)), &m->commit, &m->op->prevs[j], &v, d);
 			if (rc == RC_OK && !is_gathered(out, v))
 				rc = version_load(e, out, v, key, &body, d);
 		}

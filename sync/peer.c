@@ -1,4 +1,5 @@
 /* One peer: its keys, what we share with it, what we believe it holds. */
+#include "credential.h"
 #include "engine_impl.h"
 #include "exchange_impl.h"
 #include "intake.h"
@@ -73,7 +74,7 @@ enum rc
 peer_get(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct peer **out, struct diag *d)
 {
 	static const uint8_t no_key[PEER_KEY_BYTES];
-	const struct origin_entry *entry = engine_origin(e, origin);
+	const struct origin_entry *entry = origin_find(e, origin);
 	struct exchange *x;
 	struct peer *p;
 	enum rc rc;
@@ -92,7 +93,7 @@ peer_get(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct peer **out
 	p->used = ++x->calls;
 	if (memcmp(p->pubkey, entry->pubkey, PUBKEY_BYTES) != 0 ||
 	    sodium_memcmp(p->key, no_key, sizeof(no_key)) == 0) {
-		if ((rc = engine_shared_key(e, entry->pubkey, p->key)) != RC_OK)
+		if ((rc = credential_shared_key(e, entry->pubkey, p->key)) != RC_OK)
 			return diag_fail(d, rc, "the other node's public key is no key");
 		memcpy(p->pubkey, entry->pubkey, PUBKEY_BYTES);
 	}

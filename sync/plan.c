@@ -148,6 +148,10 @@ streams_gather(struct plan *plan, const struct peer *p, struct span bounds, stru
 			last = bound;
 		if (last <= held || !peer_shares(e, p, s))
 			continue;
+#ifdef BUG_P11_FORGET_OLD
+		if (HLC_MS(s->head_hlc) + UINT64_C(200) * 24 * 3600 * 1000 < engine_now_ms(e))
+			continue;
+#endif
 		at->sid = sid;
 		at->slot = SLOT_NONE;
 		at->next = held + 1;
@@ -292,6 +296,9 @@ run_take(struct plan *plan, size_t i, uint64_t upto, struct diag *d)
 		struct plan_commit *c = &plan->commits[from];
 
 		c->slot = s->slot;
+#ifdef BUG_P4_NO_FRONTIER_CHECK
+		continue;
+#endif
 		causes_note(plan, span_of(plan->arena.p + c->at, c->n));
 	}
 	return hlc_read(plan->e, s, d);
@@ -308,6 +315,12 @@ run_pick(const struct plan *plan)
 
 		if (s->next > s->last)
 			continue;
+#ifdef BUG_P4_NO_FRONTIER_CHECK
+		if (best == INDEX_NONE || s->sid > b->sid) {
+			best = i;
+			continue;
+		}
+#endif
 		if (best == INDEX_NONE || (s->is_first && !b->is_first) ||
 		    (s->is_first == b->is_first && s->next_hlc < b->next_hlc))
 			best = i;

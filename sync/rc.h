@@ -1,8 +1,8 @@
 /* sync/rc.h - how every fallible function of the project answers.
  *
- * A function that can fail returns `enum rc`; RC_OK is 0.  Detail for people travels in a caller-supplied `struct diag`,
- * one line: what happened, to which row or file, and what to do next.  The first text written wins, because the place
- * nearest to the cause knows most.
+ * A function that can fail returns `enum rc`; RC_OK is 0.  Detail for people travels in a caller-supplied `struct
+ * diag`, one line: what happened, to which row or file, and what to do next.  The first text written wins, because
+ * the place nearest to the cause knows most.
  */
 #ifndef SYNC_RC_H
 #define SYNC_RC_H

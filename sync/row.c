@@ -38,6 +38,44 @@ get_sql(const struct catalogue_table *t, struct bytes *sql)
 	bytes_fmt(sql, " FROM \"%s\" WHERE \"%s\"=?1", t->name, t->key_column);
 }
 
+/* What is asked of a table again and again, worked out once. */
+static void
+plan_describe(const struct engine *e, const struct catalogue_table *t, struct table_plan *p)
+{
+	size_t i;
+
+	p->t = t;
+	p->scope_at = t->scope_column == NULL ? -1 : catalogue_column_find(t, span_str(t->scope_column));
+	p->owner_at = t->owner_column == NULL ? -1 : catalogue_column_find(t, span_str(t->owner_column));
+	for (i = 0; i < t->columns_count; i++) {
+		const struct catalogue_column *c = &t->columns[i];
+
+		p->all |= UINT64_C(1) << i;
+		if (c->policy == POLICY_RANK)
+			p->rank |= UINT64_C(1) << i;
+		if (c->policy == POLICY_COUNTER)
+			p->counter |= UINT64_C(1) << i;
+		p->name_bytes[i] = (uint8_t)strlen(c->name);
+		if (c->ref != NULL) {
+			p->ref[i] = catalogue_table_find(&e->catalogue, span_str(c->ref));
+			p->refers_to_itself = p->refers_to_itself || p->ref[i] == t;
+		}
+	}
+	for (i = 0; t->unique != NULL && t->unique[i] != NULL; i++)
+		p->unique_mask |= UINT64_C(1) << catalogue_column_find(t, span_str(t->unique[i]));
+}
+
+int
+row_column(const struct table_plan *p, struct span name)
+{
+	size_t i;
+
+	for (i = 0; i < p->t->columns_count; i++)
+		if (p->name_bytes[i] == name.n && memcmp(p->t->columns[i].name, name.p, name.n) == 0)
+			return (int)i;
+	return -1;
+}
+
 enum rc
 row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct diag *d)
 {
@@ -45,22 +83,14 @@ row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct d
 	struct table_plan *p = e->plans[table_index];
 	struct bytes sql;
 	enum rc rc;
-	size_t i;
 
 	*out = p;
 	if (p != NULL)
 		return RC_OK;
 	if ((p = mem_alloc(sizeof(*p))) == NULL)
 		return RC_NOMEM;
-	p->t = t;
 	p->index = table_index;
-	for (i = 0; i < t->columns_count; i++) {
-		p->all |= UINT64_C(1) << i;
-		if (t->columns[i].policy == POLICY_RANK)
-			p->rank |= UINT64_C(1) << i;
-		if (t->columns[i].policy == POLICY_COUNTER)
-			p->counter |= UINT64_C(1) << i;
-	}
+	plan_describe(e, t, p);
 	bytes_init(&sql);
 	get_sql(t, &sql);
 	if ((rc = plan_prepare(e, &sql, &p->get, d)) != RC_OK)

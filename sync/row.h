@@ -21,6 +21,11 @@ struct table_plan {
 	size_t index;			/* in the catalogue's tables */
 	uint64_t all;			/* mask of every column */
 	uint64_t rank, counter;		/* masks by policy */
+	uint64_t unique_mask;		/* columns that shall be unique together */
+	const struct catalogue_table *ref[COLUMNS_MAX];	/* whom a column refers to, or NULL */
+	uint8_t name_bytes[COLUMNS_MAX];
+	int scope_at, owner_at;		/* columns, or -1 */
+	bool refers_to_itself;
 	sqlite3_stmt *get, *insert, *drop;
 	sqlite3_stmt *unique;		/* is there another row with these values? made when first needed */
 	struct {
@@ -33,9 +38,12 @@ struct table_plan {
 RC_CHECK enum rc row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct diag *d);
 RC_CHECK enum rc row_plan_of(struct engine *e, const struct catalogue_table *t, struct table_plan **out,
     struct diag *d);
+/* Index of the column, or -1. */
+int row_column(const struct table_plan *p, struct span name);
 void row_plan_free(struct table_plan *p);
 
-/* Read the row: @values has room for every column and borrows until row_get_done(); *@v is its version.  RC_NOTFOUND. */
+/* Read the row: @values has room for every column and borrows until row_get_done(); *@v is its version.  RC_NOTFOUND.
+ * */
 RC_CHECK enum rc row_get(struct engine *e, struct table_plan *p, struct span key, struct value *values, uint64_t *v,
     struct diag *d);
 void row_get_done(struct table_plan *p);

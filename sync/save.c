@@ -1,5 +1,7 @@
 #include "save_impl.h"
 
+#include "credential.h"
+
 #include <string.h>
 
 enum rc
@@ -43,6 +45,7 @@ save_begin(struct engine *e, const struct save_options *o, struct save **out, st
 		goto err0;
 	s->txn = s->mint_hlc = engine_tick(e);
 	e->save = s;
+	save_guard(e, false);
 	*out = s;
 	return RC_OK;
 
@@ -58,6 +61,7 @@ save_free(struct save *s)
 
 	s->e->save = NULL;
 	s->e->v_now = 0;
+	save_guard(s->e, true);
 	for (i = 0; i < s->scopes_count; i++)
 		mem_free(s->scopes[i].causes);
 	save_arena_free(s);
@@ -82,26 +86,41 @@ save_abandon(struct save *s)
 	engine_rollback(e);
 }
 
+static bool
+saves_nodes(const struct save *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->rows_count; i++)
+		if (s->rows[i].plan->t == &credential_table)
+			return true;
+	return false;
+}
+
 enum rc
 save_commit(struct save *s, struct save_result *r, struct diag *d)
 {
 	struct engine *e = s->e;
-	bool is_units = false;
+	bool is_units = false, is_nodes;
 	enum rc rc;
 
 	memset(r, 0, sizeof(*r));
 	rc = s->is_dead ? diag_fail(d, RC_BUG, "a save that failed was committed") : save_write(s, r, &is_units, d);
+	is_nodes = rc == RC_OK && saves_nodes(s);
 	save_free(s);
+	/* What is kept in memory follows first: once the save is durable, nothing may fail any more. */
+	if (rc == RC_OK && is_units)
+		rc = unit_reload(e, d);
+	if (rc == RC_OK && is_nodes)
+		rc = origin_reload(e, d);
 	if (rc == RC_OK && r->commits_count > 0)
 		rc = engine_commit_tx(e, d);
 	else
 		engine_rollback(e);
-	if (rc == RC_OK && is_units)
-		rc = unit_reload(e, d);
 	return rc;
 }
 
-/* --- rows -------------------------------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 /* The key's counter is the clock's counter and an index, so that two saves never mint the same key. */
 static void
@@ -122,12 +141,13 @@ static enum rc
 key_take(struct save *s, const struct catalogue_table *t, struct span key, struct save_key *out, struct diag *d)
 {
 	if (key.n == 0 && t->has_text_key)
-		return diag_fail(d, RC_INPUT, "rows of %s are named by their %s: it must be given", t->name, t->key_column);
+		return diag_fail(
+		    d, RC_INPUT, "rows of %s are named by their %s: it must be given", t->name, t->key_column);
 	if (key.n == 0) {
 		key_mint(s, out);
 		return RC_OK;
 	}
-	if (t->has_text_key ? key.n > KEY_TEXT_BYTES_MAX || memchr(key.p, 0, key.n) != NULL : key.n != KEY_BYTES)
+	if (t->has_text_key ? key.n > KEY_TEXT_BYTES_MAX || !save_check_text(key) : key.n != KEY_BYTES)
 		return diag_fail(d, RC_INPUT, "%s: the key is not one", t->name);
 	memcpy(out->b, key.p, key.n);
 	out->n = key.n;
@@ -146,12 +166,35 @@ values_bytes(const struct value *values, const struct save_cell *cells, size_t n
 
 /* A row that belongs to a person belongs to whoever saves it, unless it says otherwise. */
 static void
-owner_default(const struct save *s, const struct catalogue_table *t, struct value *values)
+owner_default(const struct save *s, const struct table_plan *p, struct value *values)
 {
-	int at = t->owner == OWNER_AUTHOR ? catalogue_column_find(t, span_str(t->owner_column)) : -1;
+	int at = p->t->owner == OWNER_AUTHOR ? p->owner_at : -1;
 
 	if (at >= 0 && values[at].type == VALUE_NULL && s->o.author.n > 0)
 		values[at] = value_text(s->o.author);
+}
+
+/* Capture an insertion.  A row that was there before this save and was deleted in it counts with all its columns. */
+static enum rc
+row_note(struct save *s, struct table_plan *p, struct span key, const struct value *values, size_t scope)
+{
+	struct save_captured *r;
+	bool is_new;
+	size_t i;
+	enum rc rc;
+
+	if ((r = save_captured(s, p, key, &is_new)) == NULL)
+		return s->rows_count >= SAVE_ROWS_MAX ? RC_LIMIT : RC_NOMEM;
+	r->exists = true;
+	r->scope = scope;
+	r->now_v = save_scope_version(s, scope);
+	for (i = 0; i < p->t->columns_count; i++) {
+		if (values[i].type == VALUE_NULL && !r->existed)
+			continue;
+		if ((rc = save_captured_cell(s, r, i, value_null(), values[i], false)) != RC_OK)
+			return rc;
+	}
+	return RC_OK;
 }
 
 static enum rc
@@ -167,16 +210,16 @@ row_add(struct save *s, struct table_plan *p, struct span key, const struct save
 	bool done;
 	enum rc rc;
 
-	if ((rc = save_check_cells(s, t, cells, count, true, d)) != RC_OK)
+	if ((rc = save_check_cells(s, p, cells, count, true, d)) != RC_OK)
 		return rc;
 	for (i = 0; i < t->columns_count; i++)
 		values[i] = value_null();
 	if (t->scope == SCOPE_COLUMN)
-		values[catalogue_column_find(t, span_str(t->scope_column))] = value_text(unit_key(s->e, s->unit));
+		values[p->scope_at] = value_text(unit_key(s->e, s->unit));
 	for (i = 0; i < count; i++)
-		values[catalogue_column_find(t, cells[i].column)] = cells[i].value;
-	owner_default(s, t, values);
-	if ((rc = save_check_scope(s, t, values, &u, d)) != RC_OK)
+		values[row_column(p, cells[i].column)] = cells[i].value;
+	owner_default(s, p, values);
+	if ((rc = save_check_scope(s, p, values, &u, d)) != RC_OK)
 		return rc;
 	bytes_init(&heads);
 	rc = row_entry_get(s->e, p, key, &heads, &flags, d);
@@ -194,87 +237,128 @@ row_add(struct save *s, struct table_plan *p, struct span key, const struct save
 		return rc;
 	save_scope_count(s, scope, values_bytes(values, NULL, t->columns_count));
 	rc = row_insert(s->e, p, key, values, save_scope_version(s, scope), &done, d);
-	return rc == RC_OK && !done ? diag_fail(d, RC_CONFLICT, "%s: there is a row with this key", t->name) : rc;
+	if (rc == RC_OK && !done)
+		rc = diag_fail(d, RC_CONFLICT, "%s: there is a row with this key", t->name);
+	return rc == RC_OK ? row_note(s, p, key, values, scope) : rc;
 }
 
-/* Which columns a change of an existing row really writes. */
+/* What a change of an existing row writes: @now starts as what stands there. */
+struct row_change {
+	struct value now[COLUMNS_MAX];
+	uint64_t mask, forced;
+};
+
 static enum rc
-change_collect(const struct catalogue_table *t, const struct save_cell *cells, size_t count, struct value *values,
-    uint64_t *mask, uint64_t *forced, struct diag *d)
+change_collect(const struct table_plan *p, const struct save_cell *cells, size_t count, struct row_change *c,
+    struct diag *d)
 {
+	const struct catalogue_table *t = p->t;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		int at = catalogue_column_find(t, cells[i].column);
+		int at = row_column(p, cells[i].column);
 		struct value v = cells[i].value;
 
-		if (cells[i].is_delta && v.type == VALUE_INT && values[at].type == VALUE_INT &&
-		    __builtin_add_overflow(v.i, values[at].i, &v.i))
+		if (cells[i].is_delta && v.type == VALUE_INT && c->now[at].type == VALUE_INT &&
+		    __builtin_add_overflow(v.i, c->now[at].i, &v.i))
 			return diag_fail(d, RC_INPUT, "%s.%s: the sum is too large", t->name, t->columns[at].name);
-		if (t->scope == SCOPE_COLUMN && strcmp(t->scope_column, t->columns[at].name) == 0 &&
-		    !value_eq(values[at], v))
+		if (t->scope == SCOPE_COLUMN && at == p->scope_at &&
+		    !value_eq(c->now[at], v))
 			return diag_fail(d, RC_INPUT, "%s.%s: a row stays with the unit it was made for", t->name,
 			    t->columns[at].name);
 		if (cells[i].is_forced && t->columns[at].policy != POLICY_COUNTER)
-			*forced |= UINT64_C(1) << at;
-		if (!value_eq(values[at], v))
-			*mask |= UINT64_C(1) << at;
-		values[at] = v;
+			c->forced |= UINT64_C(1) << at;
+		if (!value_eq(c->now[at], v))
+			c->mask |= UINT64_C(1) << at;
+		c->now[at] = v;
 	}
 	return RC_OK;
 }
 
 static enum rc
-row_change(struct save *s, struct table_plan *p, struct span key, const struct save_cell *cells, size_t count,
-    struct value *values, uint64_t v, struct diag *d)
+change_note(struct save *s, struct table_plan *p, struct span key, const struct value *old,
+    const struct row_change *c, uint64_t old_v, size_t scope)
 {
-	const struct stream *st = stream_at(s->e, VERSION_SID(v));
 	struct save_captured *r;
-	uint64_t mask = 0, forced = 0;
-	bool is_touch = count == 0, done, is_new;
-	size_t scope;
+	bool is_new;
+	size_t i;
 	enum rc rc;
 
-	if ((rc = save_check_cells(s, p->t, cells, count, false, d)) != RC_OK ||
-	    (rc = change_collect(p->t, cells, count, values, &mask, &forced, d)) != RC_OK)
-		return rc;
-	if (mask == 0 && forced == 0 && !is_touch)
-		return RC_OK;
-	if (p->t->is_insert_only)
-		return diag_fail(d, RC_DENIED, "rows of %s are never changed once they stand: add a new one", p->t->name);
-	if ((rc = save_scope(s, st->unit, st->reach, &scope, d)) != RC_OK)
-		return rc;
-	save_scope_count(s, scope, values_bytes(NULL, cells, count));
-	if ((rc = row_update(s->e, p, key, mask, values, save_scope_version(s, scope), 0, &done, d)) != RC_OK)
-		return rc;
-	if (forced == 0 && !is_touch)
-		return RC_OK;
 	if ((r = save_captured(s, p, key, &is_new)) == NULL)
-		return RC_NOMEM;
-	r->forced |= forced;
-	r->is_forced = true;
+		return s->rows_count >= SAVE_ROWS_MAX ? RC_LIMIT : RC_NOMEM;
+	if (is_new) {
+		r->existed = true;
+		r->old_v = old_v;
+	}
+	r->exists = true;
+	r->scope = scope;
+	r->now_v = save_scope_version(s, scope);
+	r->is_touched = r->is_touched || (c->mask | c->forced) == 0;
+	for (i = 0; i < p->t->columns_count; i++)
+		if (((c->mask | c->forced) >> i & 1) != 0 &&
+		    (rc = save_captured_cell(s, r, i, old[i], c->now[i], (c->forced >> i & 1) != 0)) != RC_OK)
+			return rc;
 	return RC_OK;
 }
 
-/* Was there a row with this key, now deleted?  Such a one may be put back. */
-static bool
-was_there(struct save *s, struct table_plan *p, struct span key)
+static enum rc
+row_change(struct save *s, struct table_plan *p, struct span key, const struct save_cell *cells, size_t count,
+    const struct value *old, uint64_t v, struct diag *d)
 {
+	const struct stream *st = stream_at(s->e, VERSION_SID(v));
+	struct row_change c = { .mask = 0 };
+	size_t scope;
+	bool done;
+	enum rc rc;
+
+	memcpy(c.now, old, p->t->columns_count * sizeof(*old));
+	if ((rc = change_collect(p, cells, count, &c, d)) != RC_OK)
+		return rc;
+	if (c.mask == 0 && c.forced == 0 && count > 0)
+		return RC_OK;
+	if (p->t->is_insert_only)
+		return diag_fail(
+		    d, RC_DENIED, "rows of %s are never changed once they stand: add a new one", p->t->name);
+	if ((rc = save_scope(s, st->unit, st->reach, &scope, d)) != RC_OK)
+		return rc;
+	save_scope_count(s, scope, values_bytes(NULL, cells, count));
+	if ((rc = change_note(s, p, key, old, &c, v, scope)) != RC_OK)
+		return rc;
+	return row_update(s->e, p, key, c.mask, c.now, save_scope_version(s, scope), 0, &done, d);
+}
+
+/* Was there a row with this key, now deleted?  Such a one may be put back. */
+static enum rc
+was_there(struct save *s, struct table_plan *p, struct span key, struct diag *d)
+{
+	char text[KEY_TEXT_CHARS + 1];
 	struct bytes heads;
 	unsigned flags;
 	enum rc rc;
 
 	bytes_init(&heads);
-	rc = row_entry_get(s->e, p, key, &heads, &flags, NULL);
+	rc = row_entry_get(s->e, p, key, &heads, &flags, d);
 	bytes_free(&heads);
-	return rc == RC_OK;
+	if (rc != RC_NOTFOUND)
+		return rc;
+	key_format(key.p, text);
+	return diag_fail(d, rc, "%s: there is no row %s", p->t->name, text);
+}
+
+/* Rows of one form mostly go to one table. */
+static const struct catalogue_table *
+table_named(struct save *s, struct span name)
+{
+	if (s->last_table == NULL || !span_eq(span_str(s->last_table->name), name))
+		s->last_table = catalogue_table_find(&s->e->catalogue, name);
+	return s->last_table;
 }
 
 static enum rc
 row_write(struct save *s, struct span table, struct span key, const struct save_cell *cells, size_t count,
     struct save_key *k, struct diag *d)
 {
-	const struct catalogue_table *t = catalogue_table_find(&s->e->catalogue, table);
+	const struct catalogue_table *t = table_named(s, table);
 	struct value values[COLUMNS_MAX];
 	struct table_plan *p;
 	uint64_t v;
@@ -289,14 +373,16 @@ row_write(struct save *s, struct span table, struct span key, const struct save_
 		return rc;
 	rc = key.n == 0 ? RC_NOTFOUND : row_get(s->e, p, span_of(k->b, k->n), values, &v, d);
 	if (rc == RC_OK) {
-		rc = row_change(s, p, span_of(k->b, k->n), cells, count, values, v, d);
+		/* The check may look up a row of this very table, and with the same statement. */
+		rc = save_check_cells(s, p, cells, count, false, d);
+		if (rc == RC_OK && p->refers_to_itself)
+			rc = row_get(s->e, p, span_of(k->b, k->n), values, &v, d);
+		if (rc == RC_OK)
+			rc = row_change(s, p, span_of(k->b, k->n), cells, count, values, v, d);
 		row_get_done(p);
-	} else if (rc == RC_NOTFOUND && !t->has_text_key && key.n != 0 && !was_there(s, p, key)) {
-		char text[KEY_TEXT_CHARS + 1];
-
-		key_format(key.p, text);
-		rc = diag_fail(d, RC_NOTFOUND, "%s: there is no row %s", t->name, text);
 	} else if (rc == RC_NOTFOUND) {
+		if (!t->has_text_key && key.n != 0 && (rc = was_there(s, p, key, d)) != RC_OK)
+			return rc;
 		rc = row_add(s, p, span_of(k->b, k->n), cells, count, d);
 	}
 	return rc;
@@ -306,8 +392,10 @@ static enum rc
 save_end(struct save *s, enum rc rc, struct diag *d)
 {
 	if (rc == RC_OK && s->hook_rc != RC_OK)
-		rc = diag_fail(d, s->hook_rc, s->hook_rc == RC_DENIED ? "a key never changes: add a row and delete the old"
-		    : s->hook_rc == RC_LIMIT ? "a save may touch at most 2,097,152 rows" : "no memory for the save");
+		rc = diag_fail(d, s->hook_rc,
+		    s->hook_rc == RC_DENIED      ? "a key never changes: add a row and delete the old"
+			: s->hook_rc == RC_LIMIT ? "a save may touch at most 2,097,152 rows"
+						 : "no memory for the save");
 	s->e->v_now = 0;
 	s->exec_scope = SIZE_MAX;
 	if (rc != RC_OK)
@@ -329,34 +417,55 @@ save_row(struct save *s, struct span table, struct span key, const struct save_c
 	return rc;
 }
 
+static enum rc
+row_drop(struct save *s, struct table_plan *p, struct span key, struct diag *d)
+{
+	struct value old[COLUMNS_MAX];
+	struct save_captured *r;
+	bool is_new, done;
+	uint64_t v;
+	size_t i, scope;
+	enum rc rc = row_get(s->e, p, key, old, &v, d);
+
+	if (rc != RC_OK)
+		return rc == RC_NOTFOUND ? diag_fail(d, rc, "%s: there is no such row", p->t->name) : rc;
+	rc = save_scope(s, stream_at(s->e, VERSION_SID(v))->unit, p->t->reach, &scope, d);
+	if (rc == RC_OK && (r = save_captured(s, p, key, &is_new)) == NULL)
+		rc = s->rows_count >= SAVE_ROWS_MAX ? RC_LIMIT : RC_NOMEM;
+	if (rc == RC_OK) {
+		if (is_new) {
+			r->existed = true;
+			r->old_v = v;
+		}
+		r->exists = false;
+		r->scope = scope;
+		for (i = 0; i < p->t->columns_count && rc == RC_OK; i++)
+			if (old[i].type != VALUE_NULL)
+				rc = save_captured_cell(s, r, i, old[i], value_null(), false);
+	}
+	row_get_done(p);
+	if (rc != RC_OK)
+		return rc;
+	save_scope_count(s, scope, 24);
+	s->parent_plan = NULL;
+	return row_delete(s->e, p, key, &done, d);
+}
+
 enum rc
 save_delete(struct save *s, struct span table, struct span key, struct diag *d)
 {
 	const struct catalogue_table *t = catalogue_table_find(&s->e->catalogue, table);
-	struct value values[COLUMNS_MAX];
 	struct table_plan *p;
-	uint64_t v;
-	size_t scope;
-	bool done;
 	enum rc rc;
 
 	INVARIANT(!s->is_dead);
 	if (t == NULL)
-		return save_end(s, diag_fail(d, RC_INPUT, "there is no table '%.*s'",
-		    (int)(table.n > 60 ? 60 : table.n), (const char *)table.p), d);
-	if (t->is_insert_only)
-		return save_end(s, diag_fail(d, RC_DENIED, "rows of %s are never deleted", t->name), d);
-	if ((rc = row_plan_of(s->e, t, &p, d)) == RC_OK &&
-	    (rc = row_get(s->e, p, key, values, &v, d)) == RC_OK) {
-		row_get_done(p);
-		rc = save_scope(s, stream_at(s->e, VERSION_SID(v))->unit, t->reach, &scope, d);
-		if (rc == RC_OK) {
-			save_scope_count(s, scope, 24);
-			rc = row_delete(s->e, p, key, &done, d);
-		}
-	} else if (rc == RC_NOTFOUND) {
-		rc = diag_fail(d, RC_NOTFOUND, "%s: there is no such row", t->name);
-	}
+		rc = diag_fail(d, RC_INPUT, "there is no table '%.*s'", (int)(table.n > 60 ? 60 : table.n),
+		    (const char *)table.p);
+	else if (t->is_insert_only)
+		rc = diag_fail(d, RC_DENIED, "rows of %s are never deleted", t->name);
+	else if ((rc = row_plan_of(s->e, t, &p, d)) == RC_OK)
+		rc = row_drop(s, p, key, d);
 	return save_end(s, rc, d);
 }
 
@@ -368,7 +477,10 @@ save_exec(struct save *s, const char *sql, struct diag *d)
 	INVARIANT(!s->is_dead);
 	if ((rc = save_scope(s, s->unit, REACH_UP, &s->exec_scope, d)) == RC_OK) {
 		s->e->v_now = save_scope_version(s, s->exec_scope);
+		s->parent_plan = NULL;
+		save_watch_begin(s);
 		rc = engine_exec(s->e, sql, d);
+		save_watch_end(s);
 	}
 	return save_end(s, rc, d);
 }

@@ -22,7 +22,7 @@ struct save;
 
 struct save_options {
 	struct span author;	/* who; at most AUTHOR_BYTES_MAX, may be empty */
-	struct span unit;	/* key of the unit that new rows are addressed to when they do not say; empty = our own */
+	struct span unit; /* key of the unit that new rows are addressed to when they do not say; empty = our own */
 	bool is_bulk;		/* may become several commits of one scope */
 };
 

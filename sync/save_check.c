@@ -4,8 +4,8 @@
 
 #define COLUMN_BYTES_DEFAULT 4096
 
-static bool
-utf8_ok(struct span s)
+bool
+save_check_text(struct span s)
 {
 	size_t i = 0, n;
 	uint32_t c;
@@ -35,7 +35,7 @@ text_check(const struct catalogue_table *t, const struct catalogue_column *col, 
 {
 	size_t i;
 
-	if (!utf8_ok(s))
+	if (!save_check_text(s))
 		return diag_fail(d, RC_INPUT, "%s.%s: the text is not valid UTF-8 or holds a NUL", t->name, col->name);
 	for (i = 0; col->choices != NULL && col->choices[i] != NULL; i++)
 		if (span_eq(span_str(col->choices[i]), s))
@@ -56,22 +56,44 @@ text_check(const struct catalogue_table *t, const struct catalogue_column *col, 
 	}
 }
 
-/* A COLUMN_KEY or a text key must name a row that is here. */
+/* Where the row @key of @to is: its version tells its stream, and so its scope.  Rows of one form mostly name the same
+ * parent, so the last answer is kept. */
 static enum rc
-ref_check(struct save *s, const struct catalogue_table *t, const struct catalogue_column *col, struct value v,
-    struct diag *d)
+parent_find(struct save *s, const struct catalogue_table *to, struct span key, unit_id *unit, struct diag *d)
 {
-	const struct catalogue_table *to = catalogue_table_find(&s->e->catalogue, span_str(col->ref));
+	struct value parent[COLUMNS_MAX];
 	struct table_plan *p;
-	struct value values[COLUMNS_MAX];
-	uint64_t version;
+	uint64_t v;
 	enum rc rc;
 
 	if ((rc = row_plan_of(s->e, to, &p, d)) != RC_OK)
 		return rc;
-	rc = row_get(s->e, p, v.s, values, &version, d);
-	if (rc == RC_OK)
-		row_get_done(p);
+	if (s->parent_plan == p && span_eq(span_of(s->parent_key.b, s->parent_key.n), key)) {
+		*unit = s->parent_unit;
+		return RC_OK;
+	}
+	if (key.n > sizeof(s->parent_key.b))
+		return RC_NOTFOUND;
+	if ((rc = row_get(s->e, p, key, parent, &v, d)) != RC_OK)
+		return rc;
+	row_get_done(p);
+	*unit = stream_at(s->e, VERSION_SID(v))->unit;
+	s->parent_plan = p;
+	memcpy(s->parent_key.b, key.p, key.n);
+	s->parent_key.n = key.n;
+	s->parent_unit = *unit;
+	return RC_OK;
+}
+
+/* A COLUMN_KEY or a text key must name a row that is here. */
+static enum rc
+ref_check(struct save *s, const struct table_plan *p, size_t at, struct value v, struct diag *d)
+{
+	const struct catalogue_table *t = p->t, *to = p->ref[at];
+	const struct catalogue_column *col = &t->columns[at];
+	unit_id unit;
+	enum rc rc = parent_find(s, to, v.s, &unit, d);
+
 	if (rc != RC_NOTFOUND)
 		return rc;
 	if (to->has_text_key)
@@ -81,11 +103,12 @@ ref_check(struct save *s, const struct catalogue_table *t, const struct catalogu
 }
 
 static enum rc
-unit_check(struct save *s, const struct catalogue_table *t, const struct catalogue_column *col, struct value v,
-    struct diag *d)
+unit_check(struct save *s, const struct table_plan *p, size_t at, struct value v, struct diag *d)
 {
+	const struct catalogue_table *t = p->t;
+	const struct catalogue_column *col = &t->columns[at];
 	unit_id u = unit_find(s->e, v.s);
-	bool is_scope = t->scope == SCOPE_COLUMN && strcmp(t->scope_column, col->name) == 0;
+	bool is_scope = t->scope == SCOPE_COLUMN && p->scope_at == (int)at;
 	/* The list of units is where units come from: it may name one whose row stands later in the same file. */
 	bool is_unit_list = strcmp(t->name, s->e->catalogue.unit_table) == 0;
 
@@ -101,9 +124,10 @@ unit_check(struct save *s, const struct catalogue_table *t, const struct catalog
 }
 
 static enum rc
-cell_check(struct save *s, const struct catalogue_table *t, const struct catalogue_column *col, struct value v,
-    struct diag *d)
+cell_check(struct save *s, const struct table_plan *p, size_t at, struct value v, struct diag *d)
 {
+	const struct catalogue_table *t = p->t;
+	const struct catalogue_column *col = &t->columns[at];
 	size_t bytes_max = col->max > 0 ? (size_t)col->max : COLUMN_BYTES_DEFAULT;
 	enum rc rc;
 
@@ -128,20 +152,21 @@ cell_check(struct save *s, const struct catalogue_table *t, const struct catalog
 	if (v.type == VALUE_TEXT && (rc = text_check(t, col, v.s, d)) != RC_OK)
 		return rc;
 	if (col->type == COLUMN_UNIT)
-		return unit_check(s, t, col, v, d);
-	return col->ref != NULL ? ref_check(s, t, col, v, d) : RC_OK;
+		return unit_check(s, p, at, v, d);
+	return col->ref != NULL ? ref_check(s, p, at, v, d) : RC_OK;
 }
 
 enum rc
-save_check_cells(struct save *s, const struct catalogue_table *t, const struct save_cell *cells, size_t count,
+save_check_cells(struct save *s, const struct table_plan *p, const struct save_cell *cells, size_t count,
     bool is_insert, struct diag *d)
 {
+	const struct catalogue_table *t = p->t;
 	bool named[COLUMNS_MAX] = { false };
 	enum rc rc;
 	size_t i;
 
 	for (i = 0; i < count; i++) {
-		int at = catalogue_column_find(t, cells[i].column);
+		int at = row_column(p, cells[i].column);
 
 		if (at < 0)
 			return diag_fail(d, RC_INPUT, "table %s has no column '%.*s'", t->name,
@@ -149,14 +174,14 @@ save_check_cells(struct save *s, const struct catalogue_table *t, const struct s
 		if (named[at])
 			return diag_fail(d, RC_INPUT, "%s.%s is given twice", t->name, t->columns[at].name);
 		named[at] = true;
-		if (!is_insert && t->scope == SCOPE_COLUMN && strcmp(t->scope_column, t->columns[at].name) == 0)
+		if (!is_insert && t->scope == SCOPE_COLUMN && at == p->scope_at)
 			continue;	/* save_row compares: it may be repeated, not changed */
-		if ((rc = cell_check(s, t, &t->columns[at], cells[i].value, d)) != RC_OK)
+		if ((rc = cell_check(s, p, (size_t)at, cells[i].value, d)) != RC_OK)
 			return rc;
 	}
 	for (i = 0; is_insert && i < t->columns_count; i++)
 		if (t->columns[i].required && !named[i] &&
-		    !(t->scope == SCOPE_COLUMN && strcmp(t->scope_column, t->columns[i].name) == 0))
+		    !(t->scope == SCOPE_COLUMN && (int)i == p->scope_at))
 			return diag_fail(d, RC_INPUT, "%s.%s must be given for a new row", t->name, t->columns[i].name);
 	return RC_OK;
 }
@@ -180,45 +205,33 @@ save_check_unique(struct save *s, struct table_plan *p, const struct value *valu
 	return rc;
 }
 
-/* A row goes where its parent is: the parent's version tells its stream, and so its scope. */
 static enum rc
-parent_scope(struct save *s, const struct catalogue_table *t, const struct value *values, unit_id *unit,
-    struct diag *d)
+parent_scope(struct save *s, const struct table_plan *p, const struct value *values, unit_id *unit, struct diag *d)
 {
-	int at = catalogue_column_find(t, span_str(t->scope_column));
-	const struct catalogue_table *to = catalogue_table_find(&s->e->catalogue, span_str(t->columns[at].ref));
-	struct value parent[COLUMNS_MAX];
-	struct table_plan *p;
-	uint64_t v;
+	const struct catalogue_table *t = p->t, *to = p->ref[p->scope_at];
+	int at = p->scope_at;
 	enum rc rc;
 
 	if (values[at].type != VALUE_BLOB)
 		return diag_fail(d, RC_INPUT, "%s.%s must be given: it says where the row belongs", t->name,
 		    t->scope_column);
-	if ((rc = row_plan_of(s->e, to, &p, d)) != RC_OK)
-		return rc;
-	if ((rc = row_get(s->e, p, values[at].s, parent, &v, d)) != RC_OK)
-		return rc == RC_NOTFOUND ? diag_fail(d, RC_INPUT, "%s.%s: there is no such %s", t->name,
-		    t->scope_column, to->name) : rc;
-	row_get_done(p);
-	*unit = stream_at(s->e, VERSION_SID(v))->unit;
-	return RC_OK;
+	rc = parent_find(s, to, values[at].s, unit, d);
+	return rc == RC_NOTFOUND ? diag_fail(d, RC_INPUT, "%s.%s: there is no such %s", t->name, t->scope_column,
+	    to->name) : rc;
 }
 
 enum rc
-save_check_scope(struct save *s, const struct catalogue_table *t, const struct value *values, unit_id *unit,
-    struct diag *d)
+save_check_scope(struct save *s, const struct table_plan *p, const struct value *values, unit_id *unit, struct diag *d)
 {
+	const struct catalogue_table *t = p->t;
 	enum rc rc;
-	int at;
 
 	*unit = s->unit;
 	if (t->scope == SCOPE_ROOT) {
 		*unit = s->e->root_unit;
 	} else if (t->scope == SCOPE_COLUMN) {
-		at = catalogue_column_find(t, span_str(t->scope_column));
-		*unit = values[at].type == VALUE_TEXT ? unit_find(s->e, values[at].s) : UNIT_NONE;
-	} else if ((rc = parent_scope(s, t, values, unit, d)) != RC_OK) {
+		*unit = values[p->scope_at].type == VALUE_TEXT ? unit_find(s->e, values[p->scope_at].s) : UNIT_NONE;
+	} else if ((rc = parent_scope(s, p, values, unit, d)) != RC_OK) {
 		return rc;
 	}
 	if (*unit == UNIT_NONE)

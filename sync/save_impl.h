@@ -1,8 +1,8 @@
 /* sync/save_impl.h - the inside of a save, for save*.c and capture.c only.
  *
  * A save knows its scopes: for each unit and reach it touches, the stream of ours that its commits go to, and how many
- * commits ("parts") it has begun there.  Rows are captured as they are first touched: key, and what stood there before.
- * What they became is read once, at commit.
+ * commits ("parts") it has begun there.  save_row and save_delete capture what they write as they write it; the SQL of
+ * save_exec is captured through the preupdate hook.
  */
 #ifndef SYNC_SAVE_IMPL_H
 #define SYNC_SAVE_IMPL_H
@@ -21,15 +21,24 @@ struct save_arena {			/* memory that lives as long as the save */
 	size_t left;
 };
 
+/* One column of a captured row: what stood there before the save, and what stands there now. */
+struct save_cell_change {
+	uint8_t column;			/* index in the table's columns */
+	bool is_forced;			/* replicate even when unchanged */
+	struct value old, now;		/* in the save's arena */
+};
+
 struct save_captured {
 	struct table_plan *plan;
 	struct span key;
-	bool existed;
-	uint64_t old_v;
-	struct value *old;		/* every column; NULL when it did not exist */
-	uint64_t forced;		/* columns to replicate even unchanged */
-	bool is_forced;			/* a touch without columns: "this row stays" */
-	uint64_t new_v;			/* at commit: the version it ends with */
+	bool existed;			/* before the save */
+	bool exists;			/* now */
+	bool is_touched;		/* replicate even without columns: "this row stays" */
+	uint64_t old_v;			/* when it existed */
+	uint64_t now_v;			/* what it carries now: a planned version, or the one it had */
+	size_t scope;			/* in the save's scopes; SIZE_MAX: found out at commit */
+	struct save_cell_change *cells;	/* columns written; of a new row those not NULL; each once */
+	size_t cells_count, cells_cap;
 };
 
 struct save_scope {
@@ -63,6 +72,12 @@ struct save {
 	size_t exec_scope;		/* scope that save_exec's rows went to last */
 	const char *last_name;		/* table of the last captured row */
 	struct table_plan *last_plan;
+	const struct catalogue_table *exec_table;	/* the one table that save_exec's statement updates */
+	uint64_t exec_columns;		/* columns that it sets */
+	const struct catalogue_table *last_table;	/* of the last save_row */
+	const struct table_plan *parent_plan;	/* the parent row looked up last: rows of one form share it */
+	struct save_key parent_key;
+	unit_id parent_unit;
 };
 
 void *save_take(struct save *s, size_t n);
@@ -70,6 +85,13 @@ void save_arena_free(struct save *s);
 
 /* capture.c: find or add the row; NULL without memory or beyond SAVE_ROWS_MAX. */
 struct save_captured *save_captured(struct save *s, struct table_plan *p, struct span key, bool *is_new);
+/* Note that a column became @now; @old counts when the column was not noted before.  Values are copied. */
+RC_CHECK enum rc save_captured_cell(struct save *s, struct save_captured *r, size_t column, struct value old,
+    struct value now, bool is_forced);
+/* Capture the statements of one save_exec: forbid what cannot be captured, learn which columns an UPDATE sets. */
+void save_watch_begin(struct save *s);
+void save_watch_end(struct save *s);
+
 /* Find or begin a scope; sets the version that writes into it carry. */
 RC_CHECK enum rc save_scope(struct save *s, unit_id u, enum reach reach, size_t *out, struct diag *d);
 /* Count one more row of about @bytes into the scope; a bulk save begins a new part when it is full. */
@@ -80,12 +102,13 @@ uint64_t save_scope_version(const struct save *s, size_t scope);
 RC_CHECK enum rc save_write(struct save *s, struct save_result *r, bool *is_units, struct diag *d);
 
 /* save_check.c */
-RC_CHECK enum rc save_check_cells(struct save *s, const struct catalogue_table *t, const struct save_cell *cells,
+bool save_check_text(struct span s);	/* is UTF-8 without NUL */
+RC_CHECK enum rc save_check_cells(struct save *s, const struct table_plan *p, const struct save_cell *cells,
     size_t count, bool is_insert, struct diag *d);
 RC_CHECK enum rc save_check_unique(struct save *s, struct table_plan *p, const struct value *values, struct span key,
     struct diag *d);
 /* The scope of a row about to be inserted. */
-RC_CHECK enum rc save_check_scope(struct save *s, const struct catalogue_table *t, const struct value *values,
+RC_CHECK enum rc save_check_scope(struct save *s, const struct table_plan *p, const struct value *values,
     unit_id *unit, struct diag *d);
 
 #endif

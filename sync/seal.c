@@ -82,7 +82,8 @@ seal_own(struct engine *e, struct stream *s, struct diag *d)
 enum rc
 seal_at_or_after(struct engine *e, uint32_t sid, uint64_t seq, struct seal *out, struct diag *d)
 {
-	static const char sql[] = "SELECT v, signature FROM sync_seal WHERE v BETWEEN ?1 AND ?2 ORDER BY v LIMIT 1";
+	static const char sql[] =
+	    "SELECT v, signature, hash FROM sync_seal WHERE v BETWEEN ?1 AND ?2 ORDER BY v LIMIT 1";
 	sqlite3_stmt *stmt;
 	enum rc rc;
 	int code;
@@ -93,13 +94,15 @@ seal_at_or_after(struct engine *e, uint32_t sid, uint64_t seq, struct seal *out,
 	(void)sqlite3_bind_int64(stmt, 2, (int64_t)VERSION(sid, STREAM_SEQ_MAX));
 	code = sqlite3_step(stmt);
 	if (code == SQLITE_ROW) {
-		struct value signature = value_of_column(stmt, 1);
+		struct value signature = value_of_column(stmt, 1), hash = value_of_column(stmt, 2);
 
 		out->seq = VERSION_SEQ((uint64_t)sqlite3_column_int64(stmt, 0));
-		if (signature.s.n == SIGNATURE_BYTES)
+		if (signature.s.n == SIGNATURE_BYTES && hash.s.n == HASH_BYTES) {
 			memcpy(out->signature, signature.s.p, SIGNATURE_BYTES);
-		else
+			memcpy(out->hash, hash.s.p, HASH_BYTES);
+		} else {
 			rc = diag_fail(d, RC_CORRUPT, "a seal of stream %u is damaged", sid);
+		}
 	} else {
 		rc = code == SQLITE_DONE ? RC_NOTFOUND : engine_sqlite_rc(e, code, "reading seals", d);
 	}

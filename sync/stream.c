@@ -119,12 +119,12 @@ stream_hash_next(const uint8_t prev[HASH_BYTES], struct span body, uint8_t out[H
 	(void)crypto_generichash_final(&state, out, HASH_BYTES);
 }
 
-/* --- memory and table ----------------------------------------------------------------------------------------------- */
+/* --- memory and table ------------------------------------------------------------------------- */
 
 static void
 stream_origin_fill(const struct engine *e, struct stream *s)
 {
-	const struct origin_entry *o = engine_origin(e, s->origin);
+	const struct origin_entry *o = origin_find(e, s->origin);
 
 	s->level = o == NULL ? LEVEL_NONE : o->level;
 	s->origin_unit = o == NULL ? UNIT_NONE : o->unit;

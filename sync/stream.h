@@ -54,14 +54,15 @@ typedef enum rc (*log_fn)(void *ctx, uint64_t seq, struct span body);
 RC_CHECK enum rc log_each(struct engine *e, uint32_t sid, uint64_t from, uint64_t to, log_fn fn, void *ctx,
     struct diag *d);
 
-/* Append @body as commit head_seq + 1 (inside the open transaction) and move the head; read back and compared.  Seals an
- * own stream when SEAL_BYTES_MAX have gathered since its last seal. */
+/* Append @body as commit head_seq + 1 (inside the open transaction) and move the head; read back and compared.  Seals
+ * an own stream when SEAL_BYTES_MAX have gathered since its last seal. */
 #define SEAL_BYTES_MAX (16 * 1024)
 RC_CHECK enum rc log_append(struct engine *e, struct stream *s, uint64_t hlc, struct span body, struct diag *d);
 
 /* Seals: the origin's signature over (stream, number, hash, clock reading). */
 struct seal {
 	uint64_t seq;
+	uint8_t hash[HASH_BYTES];	/* of the chain there, as stored */
 	uint8_t signature[SIGNATURE_BYTES];
 };
 /* Seal our own stream at its head (inside the open transaction); nothing when it is sealed there already. */

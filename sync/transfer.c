@@ -149,7 +149,6 @@ build_compress(struct build *b, bool is_last)
 static enum rc
 build_start(struct build *b, unsigned what, struct span bounds, struct diag *d)
 {
-	struct span dictionary = dictionary_bytes();
 	enum rc rc;
 
 	if ((what & TRANSFER_VECTOR) != 0) {
@@ -168,10 +167,24 @@ build_start(struct build *b, unsigned what, struct span bounds, struct diag *d)
 	if ((b->zstd = ZSTD_createCCtx()) == NULL ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_compressionLevel, TRANSFER_LEVEL)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_windowLog, TRANSFER_WINDOW_LOG)) ||
-	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_dictIDFlag, 0)) ||
-	    ZSTD_isError(ZSTD_CCtx_loadDictionary(b->zstd, dictionary.p, dictionary.n)))
+	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_dictIDFlag, 0)))
 		return RC_NOMEM;
 	return RC_OK;
+}
+
+/* Write the first byte of the transfer; @is_only: b->now is all of it. */
+static enum rc
+dictionary_choose(struct build *b, bool is_only)
+{
+	struct span dictionary = dictionary_bytes();
+	bool is_used = is_only && dictionary.n > 0;
+
+	wr_u8(&b->t->content, is_used ? TRANSFER_DICTIONARY : 0);
+	if (is_only && ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(b->zstd, b->now.n)))
+		return RC_NOMEM;
+	if (is_used && ZSTD_isError(ZSTD_CCtx_loadDictionary(b->zstd, dictionary.p, dictionary.n)))
+		return RC_NOMEM;
+	return bytes_rc(&b->t->content);
 }
 
 /* Compress frame by frame, one looked ahead, so that the last is known for the last. */
@@ -180,7 +193,7 @@ build_run(struct build *b, struct diag *d)
 {
 	struct transfer *t = b->t;
 	size_t marks, first_mark = 0;
-	bool is_last, is_only = true;
+	bool is_last;
 	struct bytes swap;
 	enum rc rc;
 
@@ -194,10 +207,8 @@ build_run(struct build *b, struct diag *d)
 			t->is_short = b->plan != NULL;
 		}
 		is_last = b->next.n == 0;
-		if (is_last && is_only && ZSTD_isError(ZSTD_CCtx_setPledgedSrcSize(b->zstd, b->now.n)))
-			return RC_NOMEM;
-		is_only = false;
-		if ((rc = build_compress(b, is_last)) != RC_OK)
+		if ((t->content.n == 0 && (rc = dictionary_choose(b, is_last)) != RC_OK) ||
+		    (rc = build_compress(b, is_last)) != RC_OK)
 			return rc;
 		for (; first_mark < marks; first_mark++)
 			t->marks[first_mark].end = t->content.n;

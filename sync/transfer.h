@@ -2,12 +2,13 @@
  *
  * Format (rules W10 to W12):
  *
- *   transfer := one zstd frame, window at most 2^TRANSFER_WINDOW_LOG, with our dictionary, holding
+ *   transfer := u8 dictionary (0 none, 1 ours) · one zstd frame, window at most 2^TRANSFER_WINDOW_LOG, holding
  *   records  := records × (length · u8 kind · content)        length: of kind and content together
  *   kind     := 1 frame (frame.h) | 2 vector (vector.h), as the first record only
  *
  * Its name is the first bytes of the BLAKE2b-256 of the (compressed) bytes.  The compressor is flushed after every
- * frame, so that each can be applied when its last byte arrives.
+ * frame, so that each can be applied when its last byte arrives.  The dictionary is for transfers of one frame: longer
+ * ones do better without.
  */
 #ifndef SYNC_TRANSFER_H
 #define SYNC_TRANSFER_H
@@ -24,6 +25,7 @@ enum {
 	TRANSFER_BYTES_MAX = 4 * 1024 * 1024,	/* refused above */
 	TRANSFER_WINDOW_LOG = 19,
 	TRANSFER_LEVEL = 9,
+	TRANSFER_DICTIONARY = 1,		/* number of the dictionary of format 1 */
 	RECORD_BYTES_MAX = FRAME_BYTES_MAX + 1,
 	RECORD_FRAME = 1,
 	RECORD_VECTOR = 2,

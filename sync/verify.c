@@ -6,6 +6,7 @@
 #include "cursor.h"
 #include "digest.h"
 #include "merge.h"
+#include "row.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -57,9 +58,11 @@ chain_step(void *ctx, uint64_t seq, struct span body)
 	c->hlc = hlc;
 	if (seq != c->seal_seq)
 		return RC_OK;
-	if (!seal_ok(c->w->e, c->s, seq, c->hash, hlc, c->origin->pubkey, c->seal.signature))
-		return diag_fail(c->w->d, RC_DIFFER, "stream %u: the seal on commit %llu does not fit what the log holds",
-		    c->s->sid, (unsigned long long)seq);
+	if (memcmp(c->hash, c->seal.hash, HASH_BYTES) != 0 ||
+	    !seal_ok(c->w->e, c->s, seq, c->hash, hlc, c->origin->pubkey, c->seal.signature))
+		return diag_fail(c->w->d, RC_DIFFER,
+		    "stream %u: the seal on commit %llu does not fit what the log holds", c->s->sid,
+		    (unsigned long long)seq);
 	c->w->r->seals++;
 	return seal_next(c);
 }
@@ -73,22 +76,25 @@ chains_check(struct verifying *w)
 	for (sid = 1; sid <= stream_count(w->e); sid++) {
 		struct chain_walk c = { .w = w, .s = stream_at(w->e, sid) };
 
-		c.origin = engine_origin(w->e, c.s->origin);
+		c.origin = origin_find(w->e, c.s->origin);
 		if (c.origin == NULL)
 			return diag_fail(w->d, RC_DIFFER, "stream %u has no credential", sid);
 		stream_hash_zero(w->e, c.s, c.hash);
 		if ((rc = seal_next(&c)) != RC_OK ||
 		    (rc = log_each(w->e, sid, 1, STREAM_SEQ_MAX, chain_step, &c, w->d)) != RC_OK)
 			return rc;
+		if (c.seq != c.s->head_seq || memcmp(c.hash, c.s->head_hash, HASH_BYTES) != 0)
+			return diag_fail(w->d, RC_DIFFER, "stream %u: the log ends with commit %llu, not with %llu",
+			    sid, (unsigned long long)c.seq, (unsigned long long)c.s->head_seq);
 		if (!stream_is_own(w->e, c.s) && c.s->sealed_seq != c.s->head_seq)
-			return diag_fail(w->d, RC_DIFFER, "stream %u: commits after %llu are not covered by a seal", sid,
-			    (unsigned long long)c.s->sealed_seq);
+			return diag_fail(w->d, RC_DIFFER, "stream %u: commits after %llu are not covered by a seal",
+			    sid, (unsigned long long)c.s->sealed_seq);
 		w->r->streams++;
 	}
 	return RC_OK;
 }
 
-/* --- rebuild: merge the streams by clock reading ------------------------------------------------------------------- */
+/* --- rebuild: merge the streams by clock reading ---------------------------------------------- */
 
 struct cursor_of {
 	const struct stream *s;
@@ -151,8 +157,8 @@ commit_replay(struct verifying *w, const struct cursor_of *c, struct bytes *body
 	if (rc == RC_GAP || rc == RC_PEER)
 		rc = RC_DIFFER;
 	if (rc == RC_OK && (r.commits_quarantined > 0) != was)
-		rc = diag_fail(w->d, RC_DIFFER, "stream %u: commit %llu is %s in the replica, but should%s be", c->s->sid,
-		    (unsigned long long)c->seq, was ? "quarantined" : "in force", was ? " not" : " not");
+		rc = diag_fail(w->d, RC_DIFFER, "stream %u: commit %llu is %s in the replica, but should%s be",
+		    c->s->sid, (unsigned long long)c->seq, was ? "quarantined" : "in force", was ? " not" : " not");
 	w->r->commits++;
 	return rc;
 }
@@ -174,14 +180,14 @@ rebuild(struct verifying *w)
 	}
 	if (rc == RC_OK)
 		rc = engine_begin(w->scratch, w->d);
-	w->scratch->is_applying = true;
+	save_guard(w->scratch, false);
 	while (rc == RC_OK && (c = cursor_first(cursors, count)) != NULL) {
 		if ((rc = commit_replay(w, c, &body)) == RC_OK) {
 			c->seq++;
 			rc = cursor_load(w, c, &body);
 		}
 	}
-	w->scratch->is_applying = false;
+	save_guard(w->scratch, true);
 	w->scratch->v_now = 0;
 	if (rc == RC_OK)
 		rc = engine_commit_tx(w->scratch, w->d);
@@ -190,7 +196,7 @@ rebuild(struct verifying *w)
 	return rc;
 }
 
-/* --- compare ------------------------------------------------------------------------------------------------------------ */
+/* --- compare ---------------------------------------------------------------------------------- */
 
 struct row_hash {
 	const struct catalogue_table *t;
@@ -206,11 +212,56 @@ struct row_list {
 };
 
 static void
-row_hash_make(struct row_list *l, const struct digest_row *row, uint8_t out[16])
+version_emit(struct engine *e, uint64_t v, struct bytes *out)
 {
+	if (VERSION_SID(v) != 0 && VERSION_SID(v) <= stream_count(e))
+		bytes_put(out, stream_at(e, VERSION_SID(v))->origin, ORIGIN_BYTES);
+	wr_varint(out, VERSION_SEQ(v));
+}
+
+/* Beside what the digest holds of a row, the versions it stands at: the next change will build on them. */
+static enum rc
+versions_emit(struct engine *e, const struct digest_row *row, struct bytes *out, struct diag *d)
+{
+	struct value values[COLUMNS_MAX];
+	struct table_plan *p;
+	struct bytes heads;
+	unsigned flags = 0;
+	uint64_t v;
+	size_t i;
+	enum rc rc;
+
+	if ((rc = row_plan_of(e, row->table, &p, d)) != RC_OK)
+		return rc;
+	rc = row_get(e, p, row->key, values, &v, d);
+	if (rc == RC_OK) {
+		version_emit(e, v, out);
+		row_get_done(p);
+	} else if (rc != RC_NOTFOUND) {
+		return rc;
+	}
+	bytes_init(&heads);
+	rc = row_entry_get(e, p, row->key, &heads, &flags, d);
+	for (i = 0; rc == RC_OK && i + sizeof(v) <= heads.n; i += sizeof(v)) {
+		memcpy(&v, heads.p + i, sizeof(v));
+		version_emit(e, v, out);
+	}
+	bytes_free(&heads);
+	wr_varint(out, flags);
+	return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
+static enum rc
+row_hash_make(struct row_list *l, struct engine *e, const struct digest_row *row, uint8_t out[16])
+{
+	enum rc rc;
+
 	bytes_clear(&l->bytes);
 	digest_row_emit(row, &l->bytes);
+	if ((rc = versions_emit(e, row, &l->bytes, l->w->d)) != RC_OK || (rc = bytes_rc(&l->bytes)) != RC_OK)
+		return rc;
 	(void)crypto_generichash(out, 16, l->bytes.p, l->bytes.n, NULL, 0);
+	return RC_OK;
 }
 
 static enum rc
@@ -218,6 +269,7 @@ list_step(void *ctx, const struct digest_row *row)
 {
 	struct row_list *l = ctx;
 	struct row_hash *grown;
+	enum rc rc;
 
 	if (l->count == l->cap) {
 		size_t cap = l->cap == 0 ? 1024 : l->cap * 2;
@@ -232,7 +284,8 @@ list_step(void *ctx, const struct digest_row *row)
 	grown->key_at = l->keys.n;
 	grown->key_n = row->key.n;
 	bytes_put(&l->keys, row->key.p, row->key.n);
-	row_hash_make(l, row, grown->hash);
+	if ((rc = row_hash_make(l, l->w->scratch, row, grown->hash)) != RC_OK)
+		return rc;
 	return bytes_rc(&l->keys);
 }
 
@@ -254,6 +307,7 @@ compare_step(void *ctx, const struct digest_row *row)
 	struct row_list *l = ctx;
 	const struct row_hash *other;
 	uint8_t hash[16];
+	enum rc rc;
 
 	l->w->r->rows++;
 	if (l->at == l->count)
@@ -262,7 +316,8 @@ compare_step(void *ctx, const struct digest_row *row)
 	if (strcmp(other->t->name, row->table->name) != 0 ||
 	    !span_eq(span_of(l->keys.p + other->key_at, other->key_n), row->key))
 		return differ(l, row->table, row->key, "is where the log has another row: one is missing or too many");
-	row_hash_make(l, row, hash);
+	if ((rc = row_hash_make(l, l->w->e, row, hash)) != RC_OK)
+		return rc;
 	return memcmp(hash, other->hash, sizeof(hash)) == 0 ? RC_OK
 	    : differ(l, row->table, row->key, "differs from what its log says");
 }
@@ -277,6 +332,8 @@ compare(struct verifying *w)
 	bytes_init(&l.bytes);
 	if ((rc = digest_each(w->scratch, span_of(NULL, 0), list_step, &l, w->d)) == RC_OK)
 		rc = digest_each(w->e, span_of(NULL, 0), compare_step, &l, w->d);
+	if (rc == RC_CORRUPT)
+		rc = RC_DIFFER;
 	if (rc == RC_OK && l.at < l.count)
 		rc = differ(&l, l.rows[l.at].t, span_of(l.keys.p + l.rows[l.at].key_at, l.rows[l.at].key_n),
 		    "is in the log, but missing from the replica");
