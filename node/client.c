@@ -184,8 +184,8 @@ ask_daemon(struct command_env *env, int *status, struct diag *d)
 	return rc;
 }
 
-/* A writing command: by the daemon while one holds the lock, else here.  Between the two a little patience, for a daemon
- * that is starting, or another command that is about to end. */
+/* A writing command: by the daemon while one holds the lock, else here.  Between the two a little patience, for a
+ * daemon that is starting, or another command that is about to end. */
 static enum rc
 write_run(const struct command *c, struct command_env *env, enum command_kind kind, int *status, struct diag *d)
 {
@@ -265,7 +265,7 @@ client_run(const struct command *c, struct command_env *env)
 		rc = file_write(env->output_name, span_bytes(&env->output), 0666, &d);
 	if (rc != RC_OK) {
 		status = command_status(rc, env->is_usage);
-		command_explain(env->language, rc, env->is_usage, c->name, &d, &env->err);
+		command_fail(env, c->name, rc, &d);
 	}
 	if (!client_output(env) && status == 0)
 		status = command_status(RC_DISK, false);

@@ -148,7 +148,8 @@ client_init(struct command_env *env, struct diag *d)
 	if ((rc = command_args(env, &shape, &args, d)) != RC_OK)
 		return rc;
 	if (args.value[0] == NULL || args.value[1] == NULL)
-		return command_usage(env, d, MSG_ARGUMENT_MISSING, args.value[0] == NULL ? "--unit CODE" : "--units FILE");
+		return command_usage(env, d, MSG_ARGUMENT_MISSING,
+		    args.value[0] == NULL ? "--unit CODE" : "--units FILE");
 	name = span_str(args.value[2] == NULL ? args.value[0] : args.value[2]);
 	if ((rc = command_author(env, name, &name, d)) != RC_OK)
 		return rc;

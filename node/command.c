@@ -122,6 +122,14 @@ command_explain(enum message_language language, enum rc rc, bool is_usage, const
 	}
 }
 
+void
+command_fail(struct command_env *env, const char *command, enum rc rc, const struct diag *d)
+{
+	command_explain(env->language, rc, env->is_usage, command, d, &env->err);
+	if (env->is_partial)
+		bytes_fmt(&env->err, "ocop: %s\n", command_message(env, MSG_PARTIAL));
+}
+
 const char *
 command_message(const struct command_env *env, enum message_id id)
 {

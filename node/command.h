@@ -97,7 +97,11 @@ RC_CHECK enum rc command_run(const struct command *c, struct command_env *env, s
 /* The exit status for @rc. */
 int command_status(enum rc rc, bool is_usage);
 
-/* Append to @out what a person is told about a failure: what happened, and what to do next. */
+/* Append to env->err what a person is told about the failure of @command: what happened, what is saved all the same,
+ * and what to do next. */
+void command_fail(struct command_env *env, const char *command, enum rc rc, const struct diag *d);
+
+/* The first and last of it, without a command's environment. */
 void command_explain(enum message_language language, enum rc rc, bool is_usage, const char *command,
     const struct diag *d, struct bytes *out);
 
@@ -131,7 +135,7 @@ RC_CHECK enum rc command_args(struct command_env *env, const struct command_shap
     struct command_args *out, struct diag *d);
 
 /* Fail with a wrong usage. */
-enum rc command_usage(struct command_env *env, struct diag *d, enum message_id id, const char *what);
+RC_CHECK enum rc command_usage(struct command_env *env, struct diag *d, enum message_id id, const char *what);
 
 /* ---- shared between commands */
 

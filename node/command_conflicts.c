@@ -169,6 +169,10 @@ decision_parse(struct command_env *env, const struct command_args *args, int *ta
 	*take = -1;
 	if ((args->value[0] == NULL) == (set == NULL))
 		return command_usage(env, d, MSG_ARGUMENT_MISSING, "--take N | --set COLUMN=VALUE");
+	if ((rc = conflict_each(env->engine, on_search, &s, d)) != RC_OK)
+		return rc;
+	if (!s.is_found)
+		return diag_fail(d, RC_NOTFOUND, command_message(env, MSG_CONFLICT_NOT_FOUND), s.id);
 	if (args->value[0] != NULL) {
 		if (!text_int64(span_str(args->value[0]), &n) || n < 0 || n > INT16_MAX) {
 			env->is_usage = true;
@@ -178,10 +182,6 @@ decision_parse(struct command_env *env, const struct command_args *args, int *ta
 		*take = (int)n;
 		return RC_OK;
 	}
-	if ((rc = conflict_each(env->engine, on_search, &s, d)) != RC_OK)
-		return rc;
-	if (!s.is_found)
-		return diag_fail(d, RC_NOTFOUND, command_message(env, MSG_CONFLICT_NOT_FOUND), s.id);
 	equals = strchr(set, '=');
 	if (equals == NULL || s.column == NULL ||
 	    !span_eq(span_of(set, (size_t)(equals - set)), span_str(s.column->name)))

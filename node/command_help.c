@@ -98,8 +98,6 @@ command_help(struct command_env *env, struct diag *d)
 		return command_usage(env, d, MSG_COMMAND_UNKNOWN, args.word[0]);
 	(void)snprintf(usage, sizeof(usage), "ocop %s %s", c->name, command_message(env, c->usage));
 	bytes_fmt(&env->out, command_message(env, MSG_USAGE), usage);
-	bytes_fmt(&env->out, "\n\n%s\n", command_message(env, c->summary));
-	if (command_message(env, c->details)[0] != '\0')
-		bytes_fmt(&env->out, "%s\n", command_message(env, c->details));
+	bytes_fmt(&env->out, "\n\n%s\n%s\n", command_message(env, c->summary), command_message(env, c->details));
 	return RC_OK;
 }

@@ -346,12 +346,14 @@ list_row(struct import *im, struct diag *d)
 	    (rc = unit_find_in_list(im, &n.unit, d)) != RC_OK)
 		return rc;
 	if (n.name.n == 0)
-		return csv_field_fail(&im->csv, p->list[LIST_NAME].at, command_message(im->env, MSG_IMPORT_REQUIRED), d);
+		return csv_field_fail(&im->csv, p->list[LIST_NAME].at,
+		    command_message(im->env, MSG_IMPORT_REQUIRED), d);
 	if ((rc = producer_find(im, &n, producer, p->list[LIST_PRODUCER_TYPE].at, d)) != RC_OK)
 		return rc;
 	if ((known = keymap_find(&p->products, name_join(im, &n, true))) != NULL)
 		key = *known;
-	if ((rc = note_make(im, span_of(key.b, key.n), &note, &is_new_note, d)) != RC_OK || (key.n != 0 && !is_new_note))
+	rc = note_make(im, span_of(key.b, key.n), &note, &is_new_note, d);
+	if (rc != RC_OK || (key.n != 0 && !is_new_note))
 		return rc;
 	cells[count++] = cell_of("name", value_text(n.name));
 	cells[count++] = cell_of("unit", value_text(n.unit));
@@ -361,7 +363,8 @@ list_row(struct import *im, struct diag *d)
 	/* A group with a question mark is a guess and stays in the note. */
 	if (key.n == 0 && group.n != 0 && group.p[group.n - 1] != '?') {
 		cells[count] = cell_of("group_id", value_null());
-		rc = import_cell(im, &p->product->columns[group_column], p->list[LIST_GROUP].at, &cells[count++].value, d);
+		rc = import_cell(im, &p->product->columns[group_column], p->list[LIST_GROUP].at,
+		    &cells[count++].value, d);
 		if (rc != RC_OK)
 			return rc;
 	}

@@ -1,7 +1,7 @@
 /* node/command_job.h - a command inside the daemon: on the writer thread, on a reading one, or as a round of sync.
  *
- * A long one takes turns with other jobs.  The caller fills env's argv, files, author, language and is_json; the rest is
- * set here.  Loop thread only.
+ * A long one takes turns with other jobs.  The caller fills env's argv, files, author, language and is_json; the
+ * rest is set here.  Loop thread only.
  */
 #ifndef NODE_COMMAND_JOB_H
 #define NODE_COMMAND_JOB_H

@@ -24,6 +24,7 @@ struct list {
 	size_t words_count;
 	struct value exact[COLUMNS_MAX];	/* in order of the parameters */
 	size_t exact_count;
+	int64_t limit;				/* of rows; 0: all */
 	struct bytes tail;			/* of the SELECT */
 };
 
@@ -209,7 +210,7 @@ rows_list(struct command_env *env, struct list *l, struct diag *d)
 		rc = record_sqlite_rc(env->engine, value_bind(stmt, (int)i + 1, l->exact[i]), d);
 	sink_init(&sink, env, l->table);
 	bytes_init(&folded);
-	while (rc == RC_OK && is_row) {
+	while (rc == RC_OK && is_row && (l->limit == 0 || sink.rows_count < (uint64_t)l->limit)) {
 		rc = record_next(env->engine, l->table, stmt, &row, &is_row, d);
 		if (rc != RC_OK || !is_row)
 			break;
@@ -224,8 +225,9 @@ rows_list(struct command_env *env, struct list *l, struct diag *d)
 enum rc
 command_list(struct command_env *env, struct diag *d)
 {
+	static const struct command_flag flags[] = { { "--limit", true } };
 	static const char *const words[] = { "TABLE" };
-	const struct command_shape shape = { NULL, 0, 1, 1 + COLUMNS_MAX, words };
+	const struct command_shape shape = { flags, 1, 1, 1 + COLUMNS_MAX, words };
 	struct command_args args;
 	struct list l;
 	size_t i;
@@ -234,6 +236,10 @@ command_list(struct command_env *env, struct diag *d)
 	if ((rc = command_args(env, &shape, &args, d)) != RC_OK)
 		return rc;
 	memset(&l, 0, sizeof(l));
+	if (args.value[0] != NULL && (!text_int64(span_str(args.value[0]), &l.limit) || l.limit <= 0)) {
+		env->is_usage = true;
+		return diag_fail(d, RC_INPUT, command_message(env, MSG_OPTION_BAD_VALUE), "--limit", args.value[0]);
+	}
 	bytes_init(&l.tail);
 	rc = command_table(env, span_str(args.word[0]), &l.table, d);
 	for (i = 1; i < args.words_count && rc == RC_OK; i++)

@@ -28,7 +28,7 @@ struct daemon {
 };
 
 /* Begin to stop; the process then ends with @status. */
-void daemon_stop(struct daemon *n, int status);
+void serve_stop(struct daemon *n, int status);
 
 /* ---- local_server.c: commands over the local socket */
 RC_CHECK enum rc local_server_start(struct daemon *n, const char *path, struct diag *d);

@@ -16,7 +16,7 @@ RC_CHECK enum rc file_write(const char *path, struct span content, unsigned mode
 RC_CHECK enum rc file_sync_dir(const char *path, struct diag *d);
 
 /* Answer @rc with the text @id about @path and what the system says of @error. */
-enum rc file_fail(struct diag *d, enum rc rc, enum message_id id, const char *path, int error);
+RC_CHECK enum rc file_fail(struct diag *d, enum rc rc, enum message_id id, const char *path, int error);
 
 /* Write all of @s to the descriptor; false when that fails. */
 RC_CHECK bool file_put(int fd, struct span s);

@@ -43,8 +43,8 @@ RC_CHECK enum rc invitation_read(struct invitation *i, struct span text, struct 
 RC_CHECK enum rc invitation_request(const struct invitation *i, const uint8_t seed[SEED_BYTES], struct span name,
     struct bytes *out);
 
-/* The parent's side (writer): check @request, issue and save the credential, and append the answer to @out.  Asked again
- * with the same invitation and key it answers the same.  RC_DENIED: expired, used, not ours to grant. */
+/* The parent's side (writer): check @request, issue and save the credential, and append the answer to @out.  Asked
+ * again with the same invitation and key it answers the same.  RC_DENIED: expired, used, not ours to grant. */
 RC_CHECK enum rc invitation_admit(struct engine *e, struct span request, uint64_t now_ms, struct bytes *out,
     struct diag *d);
 

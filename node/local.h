@@ -1,7 +1,7 @@
 /* node/local.h - small facts about this installation, kept beside the engine's tables and never replicated.
  *
- * They live in the table node_local(name, value) of the same database.  Reading works on any connection; writing only on
- * the writing one, outside of a save.  A fact that is lost costs convenience, never data.
+ * They live in the table node_local(name, value) of the same database.  Reading works on any connection; writing only
+ * on the writing one, outside of a save.  A fact that is lost costs convenience, never data.
  */
 #ifndef NODE_LOCAL_H
 #define NODE_LOCAL_H

@@ -18,10 +18,8 @@ reply_send(struct request *q)
 	struct local_outcome o;
 	struct bytes body;
 
-	if (q->job.rc != RC_OK) {
-		command_explain(env->language, q->job.rc, env->is_usage,
-		    q->job.command == NULL ? NULL : q->job.command->name, &q->job.diag, &env->err);
-	}
+	if (q->job.rc != RC_OK)
+		command_fail(env, q->job.command == NULL ? NULL : q->job.command->name, q->job.rc, &q->job.diag);
 	memset(&o, 0, sizeof(o));
 	o.status = (unsigned)command_status(q->job.rc, env->is_usage);
 	o.out = span_bytes(&env->out);
@@ -77,11 +75,13 @@ on_body(void *user, struct http_exchange *x, struct span body)
 	q->job.command = command_find(q->call.argv[0]);
 	q->job.done = on_job_done;
 	if (q->job.command == NULL)
-		q->job.rc = command_usage(env, &q->job.diag, MSG_COMMAND_UNKNOWN, q->call.argv[0]);
+		rc = command_usage(env, &q->job.diag, MSG_COMMAND_UNKNOWN, q->call.argv[0]);
 	else
-		q->job.rc = command_job_submit(&q->job);
-	if (q->job.rc != RC_OK)
+		rc = command_job_submit(&q->job);	/* from here on the job is another thread's */
+	if (rc != RC_OK) {
+		q->job.rc = rc;
 		reply_send(q);
+	}
 }
 
 static void

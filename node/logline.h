@@ -3,7 +3,8 @@
  *   ts=2018-11-01T07:30:00.123Z level=info event=sync_done requests=1 up=3 down=0
  *
  * No personal data: ids, table names, counts, result codes; never names, values or what a person typed.
- * An event that repeats is written at most LOGLINE_PER_MINUTE times a minute; the next line says how many were left out.
+ * An event that repeats is written at most LOGLINE_PER_MINUTE times a minute; the next line says how many were left
+ * out.
  * Loop thread only.
  */
 #ifndef NODE_LOGLINE_H

@@ -21,6 +21,7 @@
 #define API_PREFIX "/api/v1/"
 #define API_BODY_BYTES_MAX ((size_t)8 << 20)
 #define API_PARTS_MAX 4
+#define API_LIST_LIMIT "--limit=20000"	/* rows of one answer */
 #define API_QUERY_MAX 32
 
 struct request {
@@ -238,6 +239,8 @@ get_route(struct request *q)
 	if (n > 2)
 		return false;
 	arg(q, n == 1 ? "list" : "get");
+	if (n == 1)
+		arg(q, API_LIST_LIMIT);
 	arg(q, "--");
 	arg(q, q->parts[0]);
 	if (n == 1)

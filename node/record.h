@@ -34,6 +34,6 @@ RC_CHECK enum rc record_get(struct command_env *env, const struct catalogue_tabl
 void record_json(struct engine *e, const struct record *row, struct json_write *w);
 
 /* What SQLite's @code means, with its message in @d. */
-enum rc record_sqlite_rc(struct engine *e, int code, struct diag *d);
+RC_CHECK enum rc record_sqlite_rc(struct engine *e, int code, struct diag *d);
 
 #endif

@@ -130,7 +130,7 @@ server_stop(struct serving *s, struct http_server *server)
 }
 
 void
-daemon_stop(struct daemon *n, int status)
+serve_stop(struct daemon *n, int status)
 {
 	struct serving *s = (struct serving *)n;
 
@@ -155,7 +155,7 @@ static void
 on_signal(uv_signal_t *handle, int number)
 {
 	(void)number;
-	daemon_stop(handle->data, 0);
+	serve_stop(handle->data, 0);
 }
 
 /* ---- events of the writer */
@@ -174,7 +174,7 @@ static void
 on_broken(void *ctx)
 {
 	logline(LOGLINE_ERROR, "database_broken", "rc=%s", rc_name(RC_DISK));
-	daemon_stop(ctx, command_status(RC_DISK, false));
+	serve_stop(ctx, command_status(RC_DISK, false));
 }
 
 /* ---- starting */
@@ -280,7 +280,7 @@ loop_run(struct serving *s, struct diag *d)
 		    http_server_port(n->office_server));
 		scheduler_start(n->scheduler);
 	} else if (s->is_up) {
-		daemon_stop(n, 0);
+		serve_stop(n, 0);
 	}
 	(void)uv_run(&n->loop, UV_RUN_DEFAULT);
 	INVARIANT(uv_loop_close(&n->loop) == 0);
@@ -327,7 +327,7 @@ serve_run(struct command_env *env)
 	rc = serve(env, s, &d);
 	status = rc == RC_OK ? s->node.status : command_status(rc, env->is_usage);
 	if (rc != RC_OK)
-		command_explain(env->language, rc, env->is_usage, "serve", &d, &env->err);
+		command_fail(env, "serve", rc, &d);
 	mem_free(s);
 	return status;
 }

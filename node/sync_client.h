@@ -5,8 +5,8 @@
  *
  * Life:     from sync_client_start() to the call of on_done, which is the last word.
  * Limits:   SYNC_STALLS_MAX failures in a row without a byte of progress, SYNC_CUTS_MAX in all.
- * Failure:  RC_UNREACHABLE nothing got through or they are unwilling, RC_LINK progress is kept, RC_PEER forged or broken;
- *           whatever the engine says of our own disk.
+ * Failure:  RC_UNREACHABLE nothing got through or they are unwilling, RC_LINK progress is kept, RC_PEER forged or
+ *           broken; whatever the engine says of our own disk.
  */
 #ifndef NODE_SYNC_CLIENT_H
 #define NODE_SYNC_CLIENT_H
