@@ -68,11 +68,20 @@ rounds() { # CODE...: reconcile each with its parent, until nothing is left to s
 	for code in "$@"; do node "$code" sync >/dev/null || wrong "$code could not reconcile"; done
 }
 
+report_round() { # CODE PARENT
+	local code=$1 parent=$2 r=$DIR/round
+	node "$code" --json sync >"$r" || wrong "$code could not reconcile"
+	[ "$(member equal <"$r")" = true ] || wrong "$code and $parent did not end equal"
+	[ "$NODES" = all ] && [ "$parent" != 42 ] && return
+	say "$code -> $parent   commits up $(member commits_up <"$r"), down $(member commits_down <"$r");" \
+	    "bytes up $(member bytes_up <"$r"), down $(member bytes_down <"$r")"
+}
+
 # --- which offices -----------------------------------------------------------------------------------------------
 
 if [ "$NODES" = all ]; then
-	DISTRICTS=$(awk -F, '$6 == "district" { print $1 }' $UNITS)
-	COMMUNES=$(awk -F, '$6 == "commune" { print $1 }' $UNITS)
+	DISTRICTS=$(awk -F, '$6 == "district" { printf "%s ", $1 }' $UNITS)
+	COMMUNES=$(awk -F, '$6 == "commune" { printf "%s ", $1 }' $UNITS)
 else
 	DISTRICTS="439 442 446"
 	COMMUNES="18133 18178 18403 18352 18709 18676"
@@ -95,12 +104,13 @@ say "communes joined: $(echo $COMMUNES | wc -w)   daemons running: ${#PID[@]}"
 
 step "Loading criteria sets at the province, products at their own communes"
 node 42 import criteria | sed 's/^/   /' || wrong "criteria"
-TAKEN=0
+TAKEN=0 STOCKED=
 for c in $COMMUNES; do
 	{ head -n 1 $PRODUCTS; awk -F, -v c="$c" 'NR > 1 && $8 == c' $PRODUCTS; } >"$DIR/$c.csv"
 	[ "$(wc -l <"$DIR/$c.csv")" -gt 1 ] || continue
 	node "$c" import products "$DIR/$c.csv" >/dev/null || wrong "products of $c"
 	TAKEN=$((TAKEN + $(wc -l <"$DIR/$c.csv") - 1))
+	STOCKED=${STOCKED:+$STOCKED }$c
 done
 say "$TAKEN rows of products-ha-tinh.csv taken, each at its own commune"
 rounds $COMMUNES; rounds $DISTRICTS; rounds $COMMUNES
@@ -108,33 +118,32 @@ say "products at the province: $(node 42 --json list product | tr '{' '\n' | gre
 
 # --- links down, everybody works -----------------------------------------------------------------------------------
 
-A=${COMMUNES%% *}; DA=$(parent_of "$A")
-B=$(echo $COMMUNES | awk '{ print $NF }'); DB=$(parent_of "$B")
+A=${STOCKED%% *}; DA=$(parent_of "$A")
+B=${STOCKED##* }; DB=$(parent_of "$B")
 KEY=$(node "$A" --json list product | member key)
 KEYB=$(node "$B" --json list product | member key)
-[ -n "$KEY" ] || die "no product at $A"
+[ -n "$KEY" ] && [ -n "$KEYB" ] && [ "$DA" != "$DB" ] || die "no products at two communes of two districts"
 ORIGINAL=$(node "$A" --json get product "$KEY" | member name)
 
 step "The storm: the links of $DA, $DB and the province are down; all offices go on working"
 stop 42 $DISTRICTS
-OLD_WAIT=$(node "$A" --json status | member to_send)
-node "$A" --author 'officer.commune' put product "$KEY" name="$ORIGINAL (xã sửa)" >/dev/null || wrong "edit at $A"
-node "$DA" --author 'officer.district' put product "$KEY" name="$ORIGINAL (huyện sửa)" >/dev/null || wrong "edit at $DA"
-node 42 --author 'officer.province' put product "$KEY" description='Tỉnh bổ sung mô tả' >/dev/null || wrong "edit at 42"
+edit() { # NODE COLUMN=VALUE KEY AUTHOR
+	node "$1" --author "$4" put product "$3" "$2" >/dev/null || wrong "edit at $1"
+}
+edit "$A" name="$ORIGINAL (xã sửa)" "$KEY" officer.commune
+edit "$DA" name="$ORIGINAL (huyện sửa)" "$KEY" officer.district
+edit 42 description='Tỉnh bổ sung mô tả' "$KEY" officer.province
 say "product $KEY \"$ORIGINAL\":"
 say "  the commune renamed it, the district renamed it otherwise, the province described it - all at once"
 for i in 1 2 3; do
 	for c in $COMMUNES; do
-		node "$c" --author 'officer.commune' put product new name="Sản phẩm mới $i của $c" unit="$c" >/dev/null ||
-		    wrong "a new product at $c"
+		edit "$c" name="Sản phẩm mới $i của $c" new officer.commune
 	done
 done
 say "each commune registered 3 new products without a link"
-if [ -n "$KEYB" ] && [ "$B" != "$A" ]; then
-	node "$B" --author 'officer.commune' delete product "$KEYB" >/dev/null || wrong "delete at $B"
-	node "$DB" --author 'officer.district' put product "$KEYB" description='Huyện bổ sung' >/dev/null || wrong "edit at $DB"
-	say "commune $B deleted product $KEYB while its district described it"
-fi
+node "$B" --author 'officer.commune' delete product "$KEYB" >/dev/null || wrong "delete at $B"
+edit "$DB" description='Huyện bổ sung' "$KEYB" officer.district
+say "commune $B deleted product $KEYB while its district described it"
 node "$A" sync >/dev/null 2>"$DIR/down.txt"
 [ $? -eq 69 ] || wrong "a sync without a link must say so (exit 69)"
 say "\"$(head -n 1 "$DIR/down.txt" | cut -c 1-110)\""
@@ -146,14 +155,12 @@ for d in $DISTRICTS; do
 	serve "$d" "${PORT[$d]}"
 	for c in $COMMUNES; do
 		[ "$(parent_of "$c")" = "$d" ] || continue
-		node "$c" --json sync >"$DIR/round" || wrong "$c could not reconcile"
-		[ "$NODES" = all ] || say "$c -> $d   up $(member commits_up <"$DIR/round") commits, down $(member commits_down <"$DIR/round"), $(member bytes_up <"$DIR/round") + $(member bytes_down <"$DIR/round") bytes, equal: $(member equal <"$DIR/round")"
+		report_round "$c" "$d"
 	done
 done
 serve 42 "${PORT[42]}"
 for d in $DISTRICTS; do
-	node "$d" --json sync >"$DIR/round" || wrong "$d could not reconcile"
-	say "$d -> 42   up $(member commits_up <"$DIR/round") commits, down $(member commits_down <"$DIR/round"), $(member bytes_up <"$DIR/round") + $(member bytes_down <"$DIR/round") bytes, equal: $(member equal <"$DIR/round")"
+	report_round "$d" 42
 done
 rounds $COMMUNES
 
@@ -169,14 +176,17 @@ done
 FIRST=$(node "$A" --json conflicts | member id)
 CONFLICTS=$(node 42 --json conflicts | tr '{' '\n' | grep -c '"siblings"')
 say "at the province, over all offices: $CONFLICTS"
+for n in 42 $DISTRICTS $COMMUNES; do
+	printf '%s %s\n' "$n" "$(node "$n" --json conflicts | tr '{' '\n' | grep -c '"siblings"')"
+done >"$DIR/conflicted"
 
 step "Settled: commune $A takes its own name, district $DB lets the edit stand"
-TAKE=$(node "$A" --json conflicts show "$FIRST" | tr '{' '\n' | grep '"value"' | grep -n 'xã sửa' | head -n 1 | cut -d: -f1)
-node "$A" --author 'officer.commune' conflicts resolve "$FIRST" --take $((${TAKE:-1} - 1)) >/dev/null || wrong "resolve at $A"
-if [ -n "$KEYB" ] && [ "$B" != "$A" ]; then
-	OTHER=$(node "$DB" --json conflicts | member id)
-	node "$DB" --author 'officer.district' conflicts resolve "$OTHER" --take 0 >/dev/null || wrong "resolve at $DB"
-fi
+TAKE=$(node "$A" --json conflicts show "$FIRST" | tr '{' '\n' | grep '"value"' | grep -n 'xã sửa' |
+    head -n 1 | cut -d: -f1)
+node "$A" --author 'officer.commune' conflicts resolve "$FIRST" --take $((${TAKE:-1} - 1)) >/dev/null ||
+    wrong "resolve at $A"
+OTHER=$(node "$DB" --json conflicts | member id)
+node "$DB" --author 'officer.district' conflicts resolve "$OTHER" --take 0 >/dev/null || wrong "resolve at $DB"
 rounds $COMMUNES; rounds $DISTRICTS; rounds $COMMUNES
 for n in 42 "$DA" "$A"; do
 	[ "$(node "$n" --json get product "$KEY" | member name)" = "$ORIGINAL (xã sửa)" ] || wrong "$n shows another name"
@@ -194,25 +204,35 @@ SAME=0
 for c in $COMMUNES; do
 	d=$(parent_of "$c")
 	mine=$(node "$c" digest --unit "$c"); up=$(node "$d" digest --unit "$c"); top=$(node 42 digest --unit "$c")
-	if [ -n "$mine" ] && [ "$mine" = "$up" ] && [ "$mine" = "$top" ]; then SAME=$((SAME + 1)); else wrong "digests of $c differ"; fi
+	if [ -n "$mine" ] && [ "$mine" = "$up" ] && [ "$mine" = "$top" ]; then
+		SAME=$((SAME + 1))
+	else
+		wrong "digests of $c differ"
+	fi
 done
 for d in $DISTRICTS; do
 	mine=$(node "$d" digest --unit "$d"); top=$(node 42 digest --unit "$d")
-	if [ -n "$mine" ] && [ "$mine" = "$top" ]; then SAME=$((SAME + 1)); else wrong "digests of $d differ"; fi
+	if [ -n "$mine" ] && [ "$mine" = "$top" ]; then
+		SAME=$((SAME + 1))
+	else
+		wrong "digests of $d differ"
+	fi
 done
 say "$SAME subtrees equal at every office that holds them"
 node 42 verify | sed 's/^/   /' || wrong "verify at the province"
 
 step "In numbers"
-ROWS=0; COMMITS=0
-[ "$NODES" = all ] && LIST="42" || LIST="42 $DISTRICTS $COMMUNES"
-printf '   %-28s %9s %9s %10s %11s\n' office saves products conflicts 'disk (KB)'
+printf '   %-8s %8s %8s %8s %11s %10s %10s\n' office saved sent applied conflicted products 'disk (KB)'
+[ "$NODES" = all ] && LIST="42 $DISTRICTS" || LIST="42 $DISTRICTS $COMMUNES"
 for n in $LIST; do
-	own=$(node "$n" --json status | member saves)
-	printf '   %-28s %9s %9s %10s %11s\n' "$n $(name_of "$n")" "${own:--}" \
-	    "$(node "$n" --json list product | tr '{' '\n' | grep -c '"table"')" \
-	    "$(node "$n" --json conflicts | tr '{' '\n' | grep -c '"siblings"')" "$(du -sk "$DIR/$n" | cut -f1)"
+	node "$n" --json log | tr '{' '\n' | grep '"commit"' >"$DIR/commits"
+	all=$(wc -l <"$DIR/commits"); own=$(grep -c "\"unit\": *\"$n\"" "$DIR/commits")
+	left=$(node "$n" --json status | tr -d '\n ' | sed -n 's/.*"to_send":{"commits":\([0-9]*\).*/\1/p')
+	printf '   %-8s %8s %8s %8s %11s %10s %10s\n' "$n" "$own" "$((own - ${left:-0}))" "$((all - own))" \
+	    "$(awk -v n="$n" '$1 == n { print $2 }' "$DIR/conflicted")" \
+	    "$(node "$n" --json list product | tr '{' '\n' | grep -c '"table"')" "$(du -sk "$DIR/$n" | cut -f1)"
 done
+say "conflicts: $CONFLICTS arisen, $((CONFLICTS - LEFT)) settled; commits counted, one a save and scope"
 TOOK=$(($(date +%s) - BEGAN))
 if [ "$WRONG" -eq 0 ]; then
 	printf '\nAll of it held, in %d s with %d offices.\n' "$TOOK" "${#PID[@]}"
