@@ -1,5 +1,5 @@
-/* Covers commit_parse(), commit_check_canonical(), commit_emit(), commit_hlc().
- * What is accepted and canonical must emit to the same bytes; what is refused leaves nothing behind. */
+/* Covers commit_parse(), commit_check_canonical(), commit_emit(), commit_hlc(). What is accepted
+ * and canonical must emit to the same bytes; what is refused leaves nothing behind. */
 #include <string.h>
 
 #include "sync/commit.h"

@@ -25,7 +25,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (size < 1 + ORIGIN_BYTES + PUBKEY_BYTES + 1 || size > sizeof(copy))
 			return 0;
 		memcpy(copy, data, size);
-		credential_origin(copy + 1 + ORIGIN_BYTES, copy[1 + ORIGIN_BYTES + PUBKEY_BYTES], origin);
+		credential_origin(
+		    copy + 1 + ORIGIN_BYTES, copy[1 + ORIGIN_BYTES + PUBKEY_BYTES], origin);
 		memcpy(copy + 1, origin, ORIGIN_BYTES);
 		if (credential_parse(&c, span_of(copy, size)) != RC_OK)
 			return 0;

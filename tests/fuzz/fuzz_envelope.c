@@ -46,6 +46,8 @@ kind_try(uint8_t kind, struct span s)
 	struct request q;
 	struct reply a;
 	struct waiting w;
+	struct state_request state;
+	uint8_t verdict;
 	struct bytes again;
 	struct span head;
 
@@ -69,6 +71,14 @@ kind_try(uint8_t kind, struct span s)
 		envelope_waiting_emit(&w, &ends, &again);
 		head_check(head, &again);
 	}
+	if (kind == ENVELOPE_STATE && envelope_state_parse(&state, head) == RC_OK) {
+		envelope_state_emit(&state, &ends, &again);
+		head_check(head, &again);
+	}
+	if (kind == ENVELOPE_VERDICT && envelope_verdict_parse(&verdict, head) == RC_OK) {
+		envelope_verdict_emit(verdict, &ends, &again);
+		head_check(head, &again);
+	}
 	bytes_free(&again);
 }
 
@@ -80,5 +90,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kind_try(ENVELOPE_REQUEST, s);
 	kind_try(ENVELOPE_REPLY, s);
 	kind_try(ENVELOPE_WAITING, s);
+	kind_try(ENVELOPE_STATE, s);
+	kind_try(ENVELOPE_VERDICT, s);
 	return 0;
 }
