@@ -20,8 +20,10 @@
 #define STMT_CACHE_MAX	192
 
 struct unit {
-	struct span key;	/* owned by the unit table's arena */
+	struct span key;	/* owned */
 	unit_id parent;
+	unit_id *parents;	/* owned: every parent it ever had, the present one included */
+	size_t parents_count;
 	enum level level;
 	bool is_known;
 };
@@ -59,6 +61,8 @@ struct engine {
 
 	bool is_enrolled;				/* our own credential stands in the log held here */
 	uint64_t hlc;					/* highest reading given out or seen */
+	uint64_t unsealed_bytes;			/* of all own streams */
+	uint32_t unsealed_streams;			/* own streams with commits after their seal */
 	uint64_t change_tick;				/* counts appended commits, for stream->changed */
 	uint64_t exceptions;				/* rows of sync_row, to skip the look-up while 0 */
 	uint64_t v_now;					/* what sync_v() answers: the version being written */

@@ -76,6 +76,23 @@ log_read_back(struct engine *e, uint64_t version, struct span body, struct diag 
 	return rc;
 }
 
+/* A run of commits up to a seal travels whole, with what it depends on: so a stream is sealed every SEAL_BYTES_MAX, and
+ * when SEAL_EPOCH_BYTES or SEAL_EPOCH_STREAMS have gathered in all own streams together, all of them are. */
+static enum rc
+own_seal_when_due(struct engine *e, struct stream *s, struct diag *d)
+{
+	uint32_t sid;
+	enum rc rc = RC_OK;
+
+	if (e->unsealed_bytes >= SEAL_EPOCH_BYTES || e->unsealed_streams >= SEAL_EPOCH_STREAMS) {
+		for (sid = 1; sid <= stream_count(e) && rc == RC_OK; sid++)
+			if (stream_is_own(e, stream_at(e, sid)))
+				rc = seal_own(e, stream_at(e, sid), d);
+		return rc;
+	}
+	return s->unsealed_bytes >= SEAL_BYTES_MAX ? seal_own(e, s, d) : RC_OK;
+}
+
 enum rc
 log_append(struct engine *e, struct stream *s, uint64_t hlc, struct span body, struct diag *d)
 {
@@ -97,12 +114,14 @@ log_append(struct engine *e, struct stream *s, uint64_t hlc, struct span body, s
 		return rc;
 	stream_hash_next(s->head_hash, body, hash);
 	memcpy(s->head_hash, hash, HASH_BYTES);
+	if (stream_is_own(e, s)) {
+		e->unsealed_bytes += body.n;
+		e->unsealed_streams += s->sealed_seq == s->head_seq ? 1 : 0;
+	}
 	s->head_seq++;
 	s->head_hlc = hlc;
 	s->unsealed_bytes += body.n;
 	s->changed = ++e->change_tick;
 	engine_witness(e, hlc);
-	if (stream_is_own(e, s) && s->unsealed_bytes >= SEAL_BYTES_MAX)
-		return seal_own(e, s, d);
-	return RC_OK;
+	return stream_is_own(e, s) ? own_seal_when_due(e, s, d) : RC_OK;
 }

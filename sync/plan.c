@@ -15,7 +15,7 @@ struct plan_stream {
 	uint32_t slot;		/* among the streams of the frame under way; SLOT_NONE */
 	uint64_t next;		/* first commit not yet in a frame; past @last: none */
 	uint64_t last;		/* newest sealed commit */
-	uint64_t next_hlc;
+	uint64_t next_hlc;	/* of the last commit of the next run */
 	uint64_t need;		/* the frame under way must reach this number */
 	bool is_first;		/* goes before all others: everyone holds it */
 };
@@ -61,16 +61,21 @@ plan_frame_sid(const struct plan *plan, size_t stream)
 	return plan->sids[stream];
 }
 
+/* The clock reading at the end of the next run.  Runs go in that order: what a run depends on ended before it, or else
+ * overlaps its end, and of own streams none reaches beyond the epoch (log.c) that it began in. */
 static enum rc
 hlc_read(struct engine *e, struct plan_stream *s, struct diag *d)
 {
 	struct bytes body;
+	struct seal seal;
 	enum rc rc;
 
 	if (s->next > s->last)
 		return RC_OK;
+	if ((rc = seal_at_or_after(e, s->sid, s->next, &seal, d)) != RC_OK)
+		return diag_fail(d, rc == RC_NOTFOUND ? RC_CORRUPT : rc, "stream %u lacks a seal", s->sid);
 	bytes_init(&body);
-	rc = log_body(e, VERSION(s->sid, s->next), &body, d);
+	rc = log_body(e, VERSION(s->sid, seal.seq), &body, d);
 	if (rc == RC_OK)
 		rc = commit_hlc(span_bytes(&body), &s->next_hlc);
 	bytes_free(&body);
@@ -304,7 +309,7 @@ run_take(struct plan *plan, size_t i, uint64_t upto, struct diag *d)
 	return hlc_read(plan->e, s, d);
 }
 
-/* The stream whose next commit has the lowest clock reading, those for everyone first; INDEX_NONE: nothing is left. */
+/* The stream whose next run ends with the lowest clock reading, those for everyone first; INDEX_NONE: nothing is left. */
 static size_t
 run_pick(const struct plan *plan)
 {

@@ -1,7 +1,7 @@
 /* sync/plan.h - which commits a peer lacks, cut into frames.
  *
  * A frame ends every stream in it at a seal, and holds or follows every cause of what it holds (W14, W15).  The unit of
- * choice is the run: the commits of one stream up to its next seal.  The run that begins with the lowest clock reading
+ * choice is the run: the commits of one stream up to its next seal.  The run that ends with the lowest clock reading
  * goes first; runs that its commits depend on are pulled in; runs are added until the frame is large enough.
  * Commits addressed to the root with reach down (units, credentials) go before all others, in frames of their own.
  *

@@ -60,6 +60,10 @@ seal_put(struct engine *e, struct stream *s, const uint8_t signature[SIGNATURE_B
 		return RC_NOMEM;
 	if ((rc = engine_run(e, stmt, "adding a seal", d)) != RC_OK)
 		return rc;
+	if (stream_is_own(e, s)) {
+		e->unsealed_bytes -= s->unsealed_bytes;
+		e->unsealed_streams--;
+	}
 	s->sealed_seq = s->head_seq;
 	s->unsealed_bytes = 0;
 	return RC_OK;

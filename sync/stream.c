@@ -309,12 +309,18 @@ stream_reload(struct engine *e, struct diag *d)
 		rc = engine_sqlite_rc(e, code, "reading streams", d);
 	if (rc == RC_OK)
 		streams_forget(e, stored);
+	e->unsealed_bytes = 0;
+	e->unsealed_streams = 0;
 	for (sid = 1; rc == RC_OK && sid <= e->streams_count; sid++) {
 		struct stream *s = stream_at(e, sid);
 
 		s->is_stored = true;
 		stream_origin_fill(e, s);
 		rc = head_reload(e, s, d);
+		if (stream_is_own(e, s) && s->sealed_seq < s->head_seq) {
+			e->unsealed_bytes += s->unsealed_bytes;
+			e->unsealed_streams++;
+		}
 	}
 	return rc;
 }

@@ -56,7 +56,9 @@ RC_CHECK enum rc log_each(struct engine *e, uint32_t sid, uint64_t from, uint64_
 
 /* Append @body as commit head_seq + 1 (inside the open transaction) and move the head; read back and compared.  Seals
  * an own stream when SEAL_BYTES_MAX have gathered since its last seal. */
-#define SEAL_BYTES_MAX (16 * 1024)
+#define SEAL_BYTES_MAX		(16 * 1024)
+#define SEAL_EPOCH_BYTES	(128 * 1024)	/* with the commit that reaches it well below FRAME_BYTES_MAX / 2 */
+#define SEAL_EPOCH_STREAMS	256		/* half of FRAME_STREAMS_MAX */
 RC_CHECK enum rc log_append(struct engine *e, struct stream *s, uint64_t hlc, struct span body, struct diag *d);
 
 /* Seals: the origin's signature over (stream, number, hash, clock reading). */

@@ -24,7 +24,7 @@ enum {
 #endif
 	TRANSFER_BYTES_MAX = 4 * 1024 * 1024,	/* refused above */
 	TRANSFER_WINDOW_LOG = 19,
-	TRANSFER_LEVEL = 9,
+	TRANSFER_LEVEL = 12,
 	TRANSFER_DICTIONARY = 1,		/* number of the dictionary of format 1 */
 	RECORD_BYTES_MAX = FRAME_BYTES_MAX + 1,
 	RECORD_FRAME = 1,
