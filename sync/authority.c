@@ -172,7 +172,7 @@ node_check(struct engine *e, const struct stream *s, const struct commit_op *op,
 	u = unit_intern(e, span_str(c.unit));
 	if (u == UNIT_NONE)
 		return RC_NOMEM;
-	if (!unit_is_within(e, u, issuer->unit) || c.level > issuer->level)
+	if (!unit_was_within(e, u, issuer->unit) || c.level > issuer->level)
 		return diag_fail(why, RC_DENIED, "a credential for a unit that its issuer is not above");
 	return RC_OK;
 }
@@ -194,7 +194,13 @@ op_check(struct engine *e, const struct stream *s, const struct commit *c, const
 		return diag_fail(why, RC_DENIED, "rows of %s are never changed once they stand", t->name);
 	if (t == &credential_table)
 		return node_check(e, s, op, why);
-	if (!unit_is_within(e, s->unit, s->origin_unit))
+	/* A minted key carries its node's short origin: nobody inserts a row under another node's key. */
+	if (op->kind == COMMIT_INSERT && !op->has_text_key &&
+	    memcmp(op->key.p + KEY_BYTES - ORIGIN_SHORT_BYTES, s->origin, ORIGIN_SHORT_BYTES) != 0)
+		return diag_fail(why, RC_DENIED, "a new row of %s has a key that another node minted", t->name);
+	/* By the tree as it ever was: what was right when it was written stays right after its unit moved, wherever
+	 * the news of the move came first.  (Its author had seen the tree that made it right, so we have, too.) */
+	if (!unit_was_within(e, s->unit, s->origin_unit))
 		return diag_fail(why, RC_DENIED, "unit %.*s is not below the unit of the node that wrote",
 		    (int)unit_key(e, s->unit).n, (const char *)unit_key(e, s->unit).p);
 	if (t->level_min > s->level)

@@ -109,7 +109,8 @@ catalogue_ddl(const struct catalogue_table *t, struct bytes *out)
 	for (i = 0; i < t->columns_count; i++)
 		bytes_fmt(out, "\"%s\" IS NULL AND ", t->columns[i].name);
 	bytes_str(out, "_v IS NULL))\n) STRICT, WITHOUT ROWID;\n");
-	bytes_fmt(out, "CREATE TRIGGER \"%s_guard\" BEFORE DELETE ON \"%s\" BEGIN SELECT sync_check(NULL); END;\n",
+	bytes_fmt(out, "CREATE TRIGGER \"%s_guard\" BEFORE DELETE ON \"%s\" BEGIN "
+	    "SELECT RAISE(ABORT, 'rows are deleted through the program only') WHERE NOT sync_check(NULL); END;\n",
 	    t->name, t->name);
 }
 

@@ -395,8 +395,10 @@ engine_free(struct engine *e)
 		sqlite3_finalize(e->stmts[i].stmt);
 	for (i = 0; i < e->catalogue.tables_count; i++)
 		row_plan_free(e->plans[i]);
-	for (i = 0; i < e->units_count; i++)
+	for (i = 0; i < e->units_count; i++) {
 		mem_free((void *)(uintptr_t)e->units[i].key.p);
+		mem_free(e->units[i].parents);
+	}
 	for (i = 0; i < e->streams_count; i++)
 		mem_free(e->streams[i]);
 	mem_free(e->units);

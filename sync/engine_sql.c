@@ -12,15 +12,19 @@ on_commit(void *ctx)
 	return is_refused ? 1 : 0;
 }
 
-/* sync_check(v): does the row being written carry the version under way?  Always, for whoever only reads. */
+/* sync_check(v): does the row being written carry the version under way?  Yes for whoever only reads; no inside a save
+ * for a statement that the save does not know of.  A deletion asks with NULL. */
 static void
 fn_check(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
 	struct engine *e = sqlite3_user_data(ctx);
 
 	(void)n;
-	sqlite3_result_int(ctx, sqlite3_value_type(v[0]) == SQLITE_NULL || e->v_now == 0 ||
-	    (uint64_t)sqlite3_value_int64(v[0]) == e->v_now);
+	if (e->v_now == 0)
+		sqlite3_result_int(ctx, e->save == NULL);
+	else
+		sqlite3_result_int(ctx, sqlite3_value_type(v[0]) == SQLITE_NULL ||
+		    (uint64_t)sqlite3_value_int64(v[0]) == e->v_now);
 }
 
 /* sync_v(): the version under way, for SQL of save_exec. */
@@ -63,6 +67,8 @@ engine_ddl(void)
 	    " flags INTEGER NOT NULL, PRIMARY KEY(tbl, key)) STRICT, WITHOUT ROWID;\n"
 	    "CREATE TABLE sync_frontier(t INTEGER NOT NULL, s INTEGER NOT NULL, seq INTEGER NOT NULL,"
 	    " PRIMARY KEY(t, s)) STRICT, WITHOUT ROWID;\n"
+	    "CREATE TABLE sync_unit_parent(unit TEXT NOT NULL, parent TEXT NOT NULL, PRIMARY KEY(unit, parent))"
+	    " STRICT, WITHOUT ROWID;\n"
 	    "CREATE TABLE sync_quarantine(v INTEGER PRIMARY KEY, reason TEXT NOT NULL, is_deferred INTEGER NOT NULL)"
 	    " STRICT;\n";
 }

@@ -264,6 +264,8 @@ row_delete(struct engine *e, struct table_plan *p, struct span key, bool *done, 
 {
 	if (key_bind(p->drop, 1, p, key) != SQLITE_OK)
 		return RC_NOMEM;
+	if (e->v_now == 0)
+		e->v_now = UINT64_MAX;	/* no row carries it: this is a deletion of ours */
 	return write_step(e, p->drop, done, d);
 }
 

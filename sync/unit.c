@@ -39,7 +39,7 @@ unit_intern(struct engine *e, struct span key)
 		return UNIT_NONE;
 	memcpy(copy, key.p, key.n);
 	u = (unit_id)e->units_count++;
-	e->units[u] = (struct unit){ { copy, key.n }, UNIT_NONE, LEVEL_NONE, false };
+	e->units[u] = (struct unit){ .key = { copy, key.n }, .parent = UNIT_NONE };
 	return u;
 }
 
@@ -82,6 +82,25 @@ unit_is_within(const struct engine *e, unit_id u, unit_id top)
 		u = unit_parent(e, u);
 	}
 	return false;
+}
+
+static bool
+was_within(const struct engine *e, unit_id u, unit_id top, unsigned depth)
+{
+	size_t i;
+
+	if (u == top)
+		return true;
+	for (i = 0; depth < UNIT_DEPTH_MAX && u < e->units_count && i < e->units[u].parents_count; i++)
+		if (was_within(e, e->units[u].parents[i], top, depth + 1))
+			return true;
+	return false;
+}
+
+bool
+unit_was_within(const struct engine *e, unit_id u, unit_id top)
+{
+	return (top != UNIT_NONE && top == e->root_unit) || was_within(e, u, top, 0);
 }
 
 bool
@@ -130,45 +149,113 @@ unit_resolve(struct engine *e, struct span text)
 	return best;
 }
 
+/* --- reading the table -------------------------------------------------------------------------- */
+
+/* Remember @parent among those that @u ever had. */
+static enum rc
+parent_remember(struct engine *e, unit_id u, unit_id parent, bool *is_new)
+{
+	struct unit *unit = &e->units[u];
+	unit_id *grown;
+	size_t i;
+
+	*is_new = false;
+	for (i = 0; i < unit->parents_count; i++)
+		if (unit->parents[i] == parent)
+			return RC_OK;
+	if ((grown = mem_grow(unit->parents, unit->parents_count + 1, sizeof(*grown))) == NULL)
+		return RC_NOMEM;
+	unit->parents = grown;
+	unit->parents[unit->parents_count++] = parent;
+	*is_new = true;
+	return RC_OK;
+}
+
+/* A move is noted beside the table, which tells the present parent only. */
+static enum rc
+parent_note(struct engine *e, unit_id u, unit_id parent, struct diag *d)
+{
+	static const char sql[] = "INSERT OR IGNORE INTO sync_unit_parent(unit, parent) VALUES(?1, ?2)";
+	sqlite3_stmt *stmt;
+	bool is_new;
+	enum rc rc;
+
+	if ((rc = parent_remember(e, u, parent, &is_new)) != RC_OK || !is_new || !e->is_in_tx)
+		return rc;
+	if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
+		return rc;
+	if (value_bind(stmt, 1, value_text(unit_key(e, u))) != SQLITE_OK ||
+	    value_bind(stmt, 2, value_text(unit_key(e, parent))) != SQLITE_OK)
+		return RC_NOMEM;
+	return engine_run(e, stmt, "noting a unit's parent", d);
+}
+
+static enum rc
+unit_take(struct engine *e, sqlite3_stmt *stmt, struct diag *d)
+{
+	struct value key = value_of_column(stmt, 0), parent = value_of_column(stmt, 1);
+	unit_id u = unit_intern(e, key.s), up = UNIT_NONE;
+
+	if (parent.type == VALUE_TEXT && parent.s.n > 0)
+		up = unit_intern(e, parent.s);
+	if (u == UNIT_NONE || (up == UNIT_NONE && parent.type == VALUE_TEXT && parent.s.n > 0))
+		return RC_NOMEM;
+	e->units[u].parent = up;
+	e->units[u].level = catalogue_level(value_of_column(stmt, 2).s);
+	e->units[u].is_known = true;
+	return up == UNIT_NONE ? RC_OK : parent_note(e, u, up, d);
+}
+
+static enum rc
+past_take(struct engine *e, sqlite3_stmt *stmt, struct diag *d)
+{
+	unit_id u = unit_intern(e, value_of_column(stmt, 0).s), up = unit_intern(e, value_of_column(stmt, 1).s);
+	bool is_new;
+
+	(void)d;
+	return u == UNIT_NONE || up == UNIT_NONE ? RC_NOMEM : parent_remember(e, u, up, &is_new);
+}
+
+static enum rc
+rows_take(struct engine *e, const char *sql, enum rc (*take)(struct engine *, sqlite3_stmt *, struct diag *),
+    struct diag *d)
+{
+	sqlite3_stmt *stmt = NULL;
+	int code = sqlite3_prepare_v2(e->db, sql, -1, &stmt, NULL);
+	enum rc rc = RC_OK;
+
+	if (code != SQLITE_OK)
+		return engine_sqlite_rc(e, code, "reading the tree of units", d);
+	while (rc == RC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW)
+		rc = take(e, stmt, d);
+	if (rc == RC_OK && code != SQLITE_DONE)
+		rc = engine_sqlite_rc(e, code, "reading the tree of units", d);
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
 enum rc
 unit_reload(struct engine *e, struct diag *d)
 {
 	const struct catalogue *c = &e->catalogue;
 	const struct catalogue_table *t = catalogue_table_find(c, span_str(c->unit_table));
 	struct bytes sql;
-	sqlite3_stmt *stmt = NULL;
-	enum rc rc = RC_OK;
+	enum rc rc;
 	size_t i;
-	int code;
 
+	for (i = 0; i < e->units_count; i++) {
+		e->units[i].parent = UNIT_NONE;
+		e->units[i].level = LEVEL_NONE;
+		e->units[i].is_known = false;
+		if (!e->is_in_tx)
+			e->units[i].parents_count = 0;	/* a rolled-back move never was */
+	}
 	bytes_init(&sql);
 	bytes_fmt(&sql, "SELECT \"%s\", \"%s\", \"%s\" FROM \"%s\"", t->key_column, c->unit_parent_column,
 	    c->unit_level_column, t->name);
-	if (bytes_cstr(&sql) == NULL)
-		rc = RC_NOMEM;
-	else if ((code = sqlite3_prepare_v2(e->db, (char *)sql.p, -1, &stmt, NULL)) != SQLITE_OK)
-		rc = engine_sqlite_rc(e, code, "reading the tree of units", d);
-	for (i = 0; i < e->units_count; i++)
-		e->units[i] = (struct unit){ e->units[i].key, UNIT_NONE, LEVEL_NONE, false };
-	while (rc == RC_OK && (code = sqlite3_step(stmt)) != SQLITE_DONE) {
-		struct value key, parent, level;
-		unit_id u, up = UNIT_NONE;
-
-		if (code != SQLITE_ROW) {
-			rc = engine_sqlite_rc(e, code, "reading the tree of units", d);
-			break;
-		}
-		key = value_of_column(stmt, 0);
-		parent = value_of_column(stmt, 1);
-		level = value_of_column(stmt, 2);
-		if (parent.type == VALUE_TEXT && parent.s.n > 0 && (up = unit_intern(e, parent.s)) == UNIT_NONE)
-			rc = RC_NOMEM;
-		if ((u = unit_intern(e, key.s)) == UNIT_NONE)
-			rc = RC_NOMEM;
-		else
-			e->units[u] = (struct unit){ e->units[u].key, up, catalogue_level(level.s), true };
-	}
-	sqlite3_finalize(stmt);
+	rc = rows_take(e, "SELECT unit, parent FROM sync_unit_parent", past_take, d);
+	if (rc == RC_OK)
+		rc = bytes_cstr(&sql) == NULL ? RC_NOMEM : rows_take(e, (char *)sql.p, unit_take, d);
 	bytes_free(&sql);
 	e->is_units_stale = false;
 	return rc;

@@ -22,6 +22,9 @@ enum level unit_level(const struct engine *e, unit_id u);
 bool unit_is_known(const struct engine *e, unit_id u);			/* is a row of the unit table */
 bool unit_is_within(const struct engine *e, unit_id u, unit_id top);	/* @u is @top or below it */
 
+/* Was @u ever @top or below it, by any parent that a unit was given since the list began? */
+bool unit_was_within(const struct engine *e, unit_id u, unit_id top);
+
 /* Does a node that serves @holder hold rows addressed to (@u, @reach)? (DESIGN: scope) */
 bool unit_holds(const struct engine *e, unit_id holder, unit_id u, enum reach reach);
 
