@@ -57,10 +57,10 @@ bool disk_is_down(const struct disk *disk);
 /* Calls made so far. */
 uint64_t disk_syscalls(const struct disk *disk);
 
-/* Crash, kill or fail at the @n-th call from now (1 = the next), once; 0 switches off.  A crash or kill takes place with
- * the call pending (a sync has done nothing yet) and the call answers SQLITE_IOERR.  A failed call has no effect and
- * answers @sqlite_code, with one exception that Linux makes: a failed sync of a file *drops* its pending writes.  They
- * stay readable, also after disk_kill(), later syncs succeed, and the next power loss takes them for sure. */
+/* Crash, kill or fail at the @n-th call from now (1 = the next), once; 0 switches off.  A crash or kill takes place
+ * with the call pending (a sync has done nothing yet) and the call answers SQLITE_IOERR.  A failed call has no effect
+ * and answers @sqlite_code, with one exception that Linux makes: a failed sync of a file *drops* its pending writes.
+ * They stay readable, also after disk_kill(), later syncs succeed, and the next power loss takes them for sure. */
 void disk_crash_at(struct disk *disk, uint64_t n);
 void disk_kill_at(struct disk *disk, uint64_t n);
 void disk_fail_at(struct disk *disk, uint64_t n, int sqlite_code);

@@ -91,7 +91,10 @@ every_acknowledged_commit_survives_a_crash_at_any_call(void **state)
 	(void)state;
 	for (size_t i = 0; i < SAFE_COUNT; i++) {
 		for (uint64_t seed = 1; seed <= 6; seed++) {
-			struct disk_load_tally tally = crash_everywhere(&SAFE[i], seed, seed > 1 ? 25 : i % 3 == 0 ? 250 : 60);
+			struct disk_load_tally tally = crash_everywhere(&SAFE[i], seed,
+			    seed > 1         ? 25
+				: i % 3 == 0 ? 250
+					     : 60);
 
 			assert_int_equal(tally.lost, 0);
 			assert_int_equal(tally.broken, 0);
@@ -158,9 +161,9 @@ many_lives(const struct disk_load_config *config, uint64_t seed, uint64_t lives,
 	return load.tally;
 }
 
-/* Where torn writes spoil their neighbours SQLite pads a WAL commit to the end of the sector, but syncs in the middle of
- * the padding frame.  When that frame is lost, the first write after recovery shares a sector with the commit and can
- * take it along in the next crash: a limit of SQLite there, and no reason to excuse a torn state. */
+/* Where torn writes spoil their neighbours SQLite pads a WAL commit to the end of the sector, but syncs in the middle
+ * of the padding frame.  When that frame is lost, the first write after recovery shares a sector with the commit and
+ * can take it along in the next crash: a limit of SQLite there, and no reason to excuse a torn state. */
 static void
 commits_survive_crash_after_crash(void **state)
 {
