@@ -40,6 +40,10 @@ row_owner(struct engine *e, const struct stream *s, const struct commit *c, cons
 	size_t i;
 	enum rc rc = RC_OK;
 
+	if (op->owner != NULL && op->kind != COMMIT_REINSERT) {
+		bytes_put(owner, op->owner->p, op->owner->n);
+		return bytes_rc(owner);
+	}
 	if (op->kind == COMMIT_UPDATE && !t->has_text_key &&
 	    (rc = standing_owner(e, t, op->key, at, owner, why)) != RC_NOTFOUND)
 		return rc;

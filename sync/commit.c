@@ -265,24 +265,36 @@ commit_check_canonical(struct commit *c, struct span body, const uint8_t origin[
 
 /* --- parse ------------------------------------------------------------------------------------------------------- */
 
+#define MEMORY_BYTES 2048	/* taken at once; a larger piece gets a block of its own */
+
 struct commit_memory {
 	struct commit_memory *next;
+	size_t left;
 	max_align_t data[];
 };
 
 static void *
 memory_take(struct commit *c, size_t count, size_t size)
 {
-	struct commit_memory *m;
+	struct commit_memory *m = c->memory;
+	size_t n, block;
+	void *at;
 
 	if (size != 0 && count > SIZE_MAX / 2 / size)
 		return NULL;
-	m = mem_alloc(sizeof(*m) + count * size);
-	if (m == NULL)
-		return NULL;
-	m->next = c->memory;
-	c->memory = m;
-	return m->data;
+	n = (count * size + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
+	if (m == NULL || m->left < n) {
+		block = n > MEMORY_BYTES ? n : MEMORY_BYTES;
+		if ((m = mem_grow(NULL, 1, sizeof(*m) + block)) == NULL)
+			return NULL;
+		m->left = block;
+		m->next = c->memory;
+		c->memory = m;
+	}
+	m->left -= n;
+	at = (uint8_t *)m->data + m->left;
+	memset(at, 0, count * size);
+	return at;
 }
 
 void

@@ -58,6 +58,7 @@ struct commit_op {
 	size_t columns_count;
 	const struct commit_ref *prevs;	/* versions of the row that were its heads at the author's */
 	size_t prevs_count;
+	const struct span *owner;	/* at save: whom the row names as its owner, if known; no part of the commit */
 };
 
 struct commit_cause {

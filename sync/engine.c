@@ -389,6 +389,7 @@ engine_free(struct engine *e)
 {
 	size_t i;
 
+	save_spare_free(e->save_spare);
 	if (e->exchange_free != NULL)
 		e->exchange_free(e->exchange);
 	for (i = 0; i < e->stmts_count; i++)

@@ -67,6 +67,7 @@ struct engine {
 	uint64_t exceptions;				/* rows of sync_row, to skip the look-up while 0 */
 	uint64_t v_now;					/* what sync_v() answers: the version being written */
 	struct save *save;				/* under way, or NULL */
+	struct save *save_spare;			/* memory of an ended one */
 
 	struct stmt_entry stmts[STMT_CACHE_MAX];
 	size_t stmts_count;
@@ -108,6 +109,7 @@ const char *engine_ddl(void);
 RC_CHECK enum rc engine_functions(struct engine *e, struct diag *d);	/* sync_v, sync_check, the hooks */
 /* The guard against writes of catalogue tables outside a save; off while the engine itself writes rows. */
 void save_guard(struct engine *e, bool is_on);
+void save_spare_free(struct save *s);
 
 /* A second replica in the empty database @db, with the identity of @from but without its keys: what `verify`
  * rebuilds. */

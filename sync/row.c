@@ -28,13 +28,14 @@ insert_sql(const struct catalogue_table *t, struct bytes *sql)
 }
 
 static void
-get_sql(const struct catalogue_table *t, struct bytes *sql)
+get_sql(const struct catalogue_table *t, uint64_t mask, struct bytes *sql)
 {
 	size_t i;
 
 	bytes_str(sql, "SELECT _v");
 	for (i = 0; i < t->columns_count; i++)
-		bytes_fmt(sql, ",\"%s\"", t->columns[i].name);
+		if ((mask >> i & 1) != 0)
+			bytes_fmt(sql, ",\"%s\"", t->columns[i].name);
 	bytes_fmt(sql, " FROM \"%s\" WHERE \"%s\"=?1", t->name, t->key_column);
 }
 
@@ -56,10 +57,8 @@ plan_describe(const struct engine *e, const struct catalogue_table *t, struct ta
 		if (c->policy == POLICY_COUNTER)
 			p->counter |= UINT64_C(1) << i;
 		p->name_bytes[i] = (uint8_t)strlen(c->name);
-		if (c->ref != NULL) {
+		if (c->ref != NULL)
 			p->ref[i] = catalogue_table_find(&e->catalogue, span_str(c->ref));
-			p->refers_to_itself = p->refers_to_itself || p->ref[i] == t;
-		}
 	}
 	for (i = 0; t->unique != NULL && t->unique[i] != NULL; i++)
 		p->unique_mask |= UINT64_C(1) << catalogue_column_find(t, span_str(t->unique[i]));
@@ -92,7 +91,7 @@ row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct d
 	p->index = table_index;
 	plan_describe(e, t, p);
 	bytes_init(&sql);
-	get_sql(t, &sql);
+	get_sql(t, p->all, &sql);
 	if ((rc = plan_prepare(e, &sql, &p->get, d)) != RC_OK)
 		goto err0;
 	insert_sql(t, &sql);
@@ -135,6 +134,8 @@ row_plan_free(struct table_plan *p)
 	sqlite3_finalize(p->unique);
 	for (i = 0; i < ROW_UPDATES_MAX; i++)
 		sqlite3_finalize(p->updates[i].stmt);
+	for (i = 0; i < ROW_UPDATES_MAX; i++)
+		sqlite3_finalize(p->gets[i].stmt);
 	mem_free(p);
 }
 
@@ -170,6 +171,68 @@ void
 row_get_done(struct table_plan *p)
 {
 	(void)sqlite3_reset(p->get);
+}
+
+/* The SELECT statement for one set of columns; the least recently made one gives way. */
+static enum rc
+get_stmt(struct engine *e, struct table_plan *p, uint64_t mask, sqlite3_stmt **out, struct diag *d)
+{
+	struct bytes sql;
+	sqlite3_stmt *stmt;
+	enum rc rc;
+	size_t i;
+
+	for (i = 0; i < ROW_UPDATES_MAX; i++)
+		if (p->gets[i].stmt != NULL && p->gets[i].mask == mask) {
+			*out = p->gets[i].stmt;
+			return RC_OK;
+		}
+	bytes_init(&sql);
+	get_sql(p->t, mask, &sql);
+	rc = plan_prepare(e, &sql, &stmt, d);
+	bytes_free(&sql);
+	if (rc != RC_OK)
+		return rc;
+	i = p->gets_next++ % ROW_UPDATES_MAX;
+	sqlite3_finalize(p->gets[i].stmt);
+	p->gets[i].mask = mask;
+	p->gets[i].stmt = *out = stmt;
+	return RC_OK;
+}
+
+enum rc
+row_get_some(struct engine *e, struct table_plan *p, struct span key, uint64_t mask, struct value *values,
+    uint64_t *v, struct diag *d)
+{
+	sqlite3_stmt *stmt;
+	size_t i, at = 1;
+	int code;
+	enum rc rc;
+
+	p->some = NULL;
+	if ((rc = get_stmt(e, p, mask, &stmt, d)) != RC_OK)
+		return rc;
+	if (key_bind(stmt, 1, p, key) != SQLITE_OK)
+		return RC_NOMEM;
+	code = sqlite3_step(stmt);
+	if (code != SQLITE_ROW) {
+		rc = code == SQLITE_DONE ? RC_NOTFOUND : engine_sqlite_rc(e, code, "reading a row", d);
+		(void)sqlite3_reset(stmt);
+		return rc;
+	}
+	p->some = stmt;
+	*v = (uint64_t)sqlite3_column_int64(stmt, 0);
+	for (i = 0; i < p->t->columns_count; i++)
+		values[i] = (mask >> i & 1) != 0 ? value_of_column(stmt, (int)at++) : value_null();
+	return RC_OK;
+}
+
+void
+row_get_some_done(struct table_plan *p)
+{
+	if (p->some != NULL)
+		(void)sqlite3_reset(p->some);
+	p->some = NULL;
 }
 
 static enum rc

@@ -25,14 +25,18 @@ struct table_plan {
 	const struct catalogue_table *ref[COLUMNS_MAX];	/* whom a column refers to, or NULL */
 	uint8_t name_bytes[COLUMNS_MAX];
 	int scope_at, owner_at;		/* columns, or -1 */
-	bool refers_to_itself;
 	sqlite3_stmt *get, *insert, *drop;
 	sqlite3_stmt *unique;		/* is there another row with these values? made when first needed */
 	struct {
 		uint64_t mask;
 		sqlite3_stmt *stmt;
 	} updates[ROW_UPDATES_MAX];
-	size_t updates_next;
+	struct {
+		uint64_t mask;
+		sqlite3_stmt *stmt;
+	} gets[ROW_UPDATES_MAX];
+	size_t updates_next, gets_next;
+	sqlite3_stmt *some;		/* the one of gets that row_get_some stepped last */
 };
 
 RC_CHECK enum rc row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct diag *d);
@@ -47,6 +51,10 @@ void row_plan_free(struct table_plan *p);
 RC_CHECK enum rc row_get(struct engine *e, struct table_plan *p, struct span key, struct value *values, uint64_t *v,
     struct diag *d);
 void row_get_done(struct table_plan *p);
+/* The same for the columns in @mask only; the others' @values are NULL.  With a row_get_done of its own. */
+RC_CHECK enum rc row_get_some(struct engine *e, struct table_plan *p, struct span key, uint64_t mask,
+    struct value *values, uint64_t *v, struct diag *d);
+void row_get_some_done(struct table_plan *p);
 
 /* Writers.  @v becomes the row's version.  *@done says whether a row was touched: an insertion finds the key taken, an
  * update finds no row, or (with @expected != 0) not that version. */

@@ -4,6 +4,43 @@
 
 #include <string.h>
 
+#define SPARE_ROWS_MAX 256	/* a larger save gives its memory back */
+
+void
+save_spare_free(struct save *s)
+{
+	if (s == NULL)
+		return;
+	save_arena_free(s);
+	mem_free(s->rows);
+	mem_free(s->slots);
+	mem_free(s->scopes);
+	mem_free(s);
+}
+
+/* A save in the memory of the one before, if that was a small one: forms come one after the other. */
+static struct save *
+save_alloc(struct engine *e)
+{
+	struct save *s = e->save_spare, kept;
+
+	if (s == NULL)
+		return mem_alloc(sizeof(*s));
+	e->save_spare = NULL;
+	kept = *s;
+	memset(s, 0, sizeof(*s));
+	s->arena = kept.arena;
+	s->rows = kept.rows;
+	s->rows_cap = kept.rows_cap;
+	s->slots = kept.slots;
+	s->slots_count = kept.slots_count;
+	if (s->slots != NULL)
+		memset(s->slots, 0, s->slots_count * sizeof(*s->slots));
+	s->scopes = kept.scopes;
+	s->scopes_cap = kept.scopes_cap;
+	return s;
+}
+
 enum rc
 save_begin(struct engine *e, const struct save_options *o, struct save **out, struct diag *d)
 {
@@ -16,7 +53,7 @@ save_begin(struct engine *e, const struct save_options *o, struct save **out, st
 	if (o->author.n > AUTHOR_BYTES_MAX)
 		return diag_fail(d, RC_INPUT, "the author's name has %zu bytes, at most %d are allowed", o->author.n,
 		    AUTHOR_BYTES_MAX);
-	if ((s = mem_alloc(sizeof(*s))) == NULL)
+	if ((s = save_alloc(e)) == NULL)
 		return RC_NOMEM;
 	s->e = e;
 	s->o = *o;
@@ -50,25 +87,27 @@ save_begin(struct engine *e, const struct save_options *o, struct save **out, st
 	return RC_OK;
 
 err0:
-	mem_free(s);
+	save_spare_free(s);
 	return rc;
 }
 
 static void
 save_free(struct save *s)
 {
+	struct engine *e = s->e;
 	size_t i;
 
-	s->e->save = NULL;
-	s->e->v_now = 0;
-	save_guard(s->e, true);
+	e->save = NULL;
+	e->v_now = 0;
+	save_guard(e, true);
 	for (i = 0; i < s->scopes_count; i++)
 		mem_free(s->scopes[i].causes);
-	save_arena_free(s);
-	mem_free(s->rows);
-	mem_free(s->slots);
-	mem_free(s->scopes);
-	mem_free(s);
+	if (e->save_spare != NULL || s->rows_cap > SPARE_ROWS_MAX || s->scopes_cap > SPARE_ROWS_MAX) {
+		save_spare_free(s);
+		return;
+	}
+	save_arena_trim(s);
+	e->save_spare = s;
 }
 
 struct engine *
@@ -289,6 +328,8 @@ change_note(struct save *s, struct table_plan *p, struct span key, const struct 
 	if (is_new) {
 		r->existed = true;
 		r->old_v = old_v;
+		if (p->owner_at >= 0 && (rc = save_captured_owner(s, r, old[p->owner_at])) != RC_OK)
+			return rc;
 	}
 	r->exists = true;
 	r->scope = scope;
@@ -354,6 +395,20 @@ table_named(struct save *s, struct span name)
 	return s->last_table;
 }
 
+/* The columns that have to be read to change @cells; unknown names are found out later. */
+static uint64_t
+cells_mask(const struct table_plan *p, const struct save_cell *cells, size_t count)
+{
+	uint64_t mask = p->owner_at >= 0 ? UINT64_C(1) << p->owner_at : 0;
+	size_t i;
+	int at;
+
+	for (i = 0; i < count; i++)
+		if ((at = row_column(p, cells[i].column)) >= 0)
+			mask |= UINT64_C(1) << at;
+	return mask;
+}
+
 static enum rc
 row_write(struct save *s, struct span table, struct span key, const struct save_cell *cells, size_t count,
     struct save_key *k, struct diag *d)
@@ -371,15 +426,13 @@ row_write(struct save *s, struct span table, struct span key, const struct save_
 		return diag_fail(d, RC_INPUT, "%s has %zu columns, %zu are given", t->name, t->columns_count, count);
 	if ((rc = row_plan_of(s->e, t, &p, d)) != RC_OK || (rc = key_take(s, t, key, k, d)) != RC_OK)
 		return rc;
-	rc = key.n == 0 ? RC_NOTFOUND : row_get(s->e, p, span_of(k->b, k->n), values, &v, d);
+	rc = key.n == 0 ? RC_NOTFOUND : row_get_some(s->e, p, span_of(k->b, k->n),
+	    cells_mask(p, cells, count), values, &v, d);
 	if (rc == RC_OK) {
-		/* The check may look up a row of this very table, and with the same statement. */
 		rc = save_check_cells(s, p, cells, count, false, d);
-		if (rc == RC_OK && p->refers_to_itself)
-			rc = row_get(s->e, p, span_of(k->b, k->n), values, &v, d);
 		if (rc == RC_OK)
 			rc = row_change(s, p, span_of(k->b, k->n), cells, count, values, v, d);
-		row_get_done(p);
+		row_get_some_done(p);
 	} else if (rc == RC_NOTFOUND) {
 		if (!t->has_text_key && key.n != 0 && (rc = was_there(s, p, key, d)) != RC_OK)
 			return rc;

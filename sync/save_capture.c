@@ -56,6 +56,19 @@ save_arena_free(struct save *s)
 	s->arena.left = 0;
 }
 
+void
+save_arena_trim(struct save *s)
+{
+	struct save_block *b = s->arena.blocks, *next;
+
+	for (; b != NULL && b->next != NULL; b = next) {
+		next = b->next;
+		mem_free(b);
+	}
+	s->arena.blocks = b;
+	s->arena.left = b == NULL ? 0 : b->n;
+}
+
 /* --- rows by key ------------------------------------------------------------------------------ */
 
 static size_t
@@ -229,6 +242,18 @@ save_captured_cell(struct save *s, struct save_captured *r, size_t column, struc
 	c->column = (uint8_t)column;
 	c->is_forced = is_forced;
 	return value_copy(s, old, &c->old) && value_copy(s, now, &c->now) ? RC_OK : RC_NOMEM;
+}
+
+enum rc
+save_captured_owner(struct save *s, struct save_captured *r, struct value owner)
+{
+	struct value copy;
+
+	if (!value_copy(s, owner, &copy))
+		return RC_NOMEM;
+	r->owner = copy.s;
+	r->has_owner = true;
+	return RC_OK;
 }
 
 /* --- the hook --------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* sync/save_impl.h - the inside of a save, for save*.c and capture.c only.
+/* sync/save_impl.h - the inside of a save, for save*.c only.
  *
  * A save knows its scopes: for each unit and reach it touches, the stream of ours that its commits go to, and how many
  * commits ("parts") it has begun there.  save_row and save_delete capture what they write as they write it; the SQL of
@@ -39,6 +39,8 @@ struct save_captured {
 	size_t scope;			/* in the save's scopes; SIZE_MAX: found out at commit */
 	struct save_cell_change *cells;	/* columns written; of a new row those not NULL; each once */
 	size_t cells_count, cells_cap;
+	struct span owner;		/* of a row that existed: whom it names as its owner, in the arena */
+	bool has_owner;
 };
 
 struct save_scope {
@@ -82,12 +84,16 @@ struct save {
 
 void *save_take(struct save *s, size_t n);
 void save_arena_free(struct save *s);
+/* Empty it, keeping its first block for the next save. */
+void save_arena_trim(struct save *s);
 
 /* capture.c: find or add the row; NULL without memory or beyond SAVE_ROWS_MAX. */
 struct save_captured *save_captured(struct save *s, struct table_plan *p, struct span key, bool *is_new);
 /* Note that a column became @now; @old counts when the column was not noted before.  Values are copied. */
 RC_CHECK enum rc save_captured_cell(struct save *s, struct save_captured *r, size_t column, struct value old,
     struct value now, bool is_forced);
+/* Note whom the row names as its owner. */
+RC_CHECK enum rc save_captured_owner(struct save *s, struct save_captured *r, struct value owner);
 /* Capture the statements of one save_exec: forbid what cannot be captured, learn which columns an UPDATE sets. */
 void save_watch_begin(struct save *s);
 void save_watch_end(struct save *s);

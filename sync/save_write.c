@@ -263,7 +263,7 @@ op_fill(struct save *s, const struct part *p, const struct change *c, struct com
 				refs[j].origin = (uint32_t)k + 1;
 	}
 	*op = (struct commit_op){ c->plan->t->number, c->kind, c->plan->t->has_text_key, c->row->key, c->columns,
-	    c->values, c->columns_count, refs, c->heads_count };
+	    c->values, c->columns_count, refs, c->heads_count, c->row->has_owner ? &c->row->owner : NULL };
 	return RC_OK;
 }
 
@@ -385,7 +385,7 @@ scope_write(struct writing *w, struct change *changes, size_t count, struct diag
 {
 	struct save *s = w->s;
 	struct save_scope *sc = &s->scopes[changes[0].scope];
-	struct part *p = mem_alloc(sizeof(*p));
+	struct part *p = save_take(s, sizeof(*p));
 	struct bytes body;
 	size_t i, j, n;
 	enum rc rc = RC_OK;
@@ -408,7 +408,6 @@ scope_write(struct writing *w, struct change *changes, size_t count, struct diag
 			rc = change_settle(w, &changes[j], VERSION(sc->stream->sid, p->seq), d);
 	}
 	bytes_free(&body);
-	mem_free(p);
 	return rc;
 }
 
