@@ -198,10 +198,6 @@ op_check(struct engine *e, const struct stream *s, const struct commit *c, const
 		return diag_fail(why, RC_DENIED, "rows of %s are never changed once they stand", t->name);
 	if (t == &credential_table)
 		return node_check(e, s, op, why);
-	/* A minted key carries its node's short origin: nobody inserts a row under another node's key. */
-	if (op->kind == COMMIT_INSERT && !op->has_text_key &&
-	    memcmp(op->key.p + KEY_BYTES - ORIGIN_SHORT_BYTES, s->origin, ORIGIN_SHORT_BYTES) != 0)
-		return diag_fail(why, RC_DENIED, "a new row of %s has a key that another node minted", t->name);
 	/* By the tree as it ever was: what was right when it was written stays right after its unit moved, wherever
 	 * the news of the move came first.  (Its author had seen the tree that made it right, so we have, too.) */
 	if (!unit_was_within(e, s->unit, s->origin_unit))
@@ -210,9 +206,13 @@ op_check(struct engine *e, const struct stream *s, const struct commit *c, const
 	if (t->level_min > s->level)
 		return diag_fail(why, RC_DENIED, "%s is written by the %s or above", t->name,
 		    catalogue_level_name(t->level_min));
-	if ((rc = columns_check(e, s, t, op, why)) != RC_OK)
+	if ((rc = columns_check(e, s, t, op, why)) != RC_OK || (rc = owner_check(e, s, c, t, op, why)) != RC_OK)
 		return rc;
-	return owner_check(e, s, c, t, op, why);
+	/* A minted key carries its node's short origin: nobody inserts a row under another node's key. */
+	if (op->kind == COMMIT_INSERT && !op->has_text_key &&
+	    memcmp(op->key.p + KEY_BYTES - ORIGIN_SHORT_BYTES, s->origin, ORIGIN_SHORT_BYTES) != 0)
+		return diag_fail(why, RC_DENIED, "a new row of %s has a key that another node minted", t->name);
+	return RC_OK;
 }
 
 enum rc

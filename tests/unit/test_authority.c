@@ -310,6 +310,17 @@ test_wrong_type(void **state)
 	quarantined(*state, COMMUNE, "item.name has a value of the wrong type");
 }
 
+/* A minted key ends in the short origin of the node that minted it. */
+static void
+test_key_of_another(void **state)
+{
+	struct value values[] = { value_text(span_str(OFFICE_A)), value_text(span_str("x")) };
+	struct commit_op op = forged_op(OFFICE_ITEM, "0123456789abcdef", g_item_columns, values, 2);
+
+	forge(*state, COMMUNE, OFFICE_A, REACH_UP, &op);
+	quarantined(*state, COMMUNE, "has a key that another node minted");
+}
+
 /* What a newer schema brings is kept, and waits. */
 static void
 test_newer_schema(void **state)
@@ -446,6 +457,7 @@ main(void)
 		TEST(test_wrong_key),
 		TEST(test_not_at_the_root),
 		TEST(test_wrong_type),
+		TEST(test_key_of_another),
 		TEST(test_newer_schema),
 		TEST(test_unknown_column),
 		TEST(test_unknown_table),

@@ -93,8 +93,9 @@ test_ddl(void **state)
 	    "  CHECK(sync_check(_v) OR (\"unit\" IS NULL AND \"text\" IS NULL AND \"n\" IS NULL "
 	    "AND _v IS NULL))\n"
 	    ") STRICT, WITHOUT ROWID;\n"
-	    "CREATE TRIGGER \"thing_guard\" BEFORE DELETE ON \"thing\" BEGIN SELECT "
-	    "sync_check(NULL); END;\n");
+	    "CREATE TRIGGER \"thing_guard\" BEFORE DELETE ON \"thing\" BEGIN "
+	    "SELECT RAISE(ABORT, 'rows are deleted through the program only') "
+	    "WHERE NOT sync_check(NULL); END;\n");
 	bytes_free(&sql);
 }
 
