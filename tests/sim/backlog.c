@@ -7,8 +7,8 @@
 #include "tests/sim/link.h"
 #include "tests/sim/workload.h"
 
-#define SAVES 12
-#define SAVES_MORE 24
+#define SAVES 8
+#define SAVES_MORE 16
 #define BUDGET_MIN 1500
 #define BUDGET_MORE 4096
 #define BYTES_FREE 4000 /* asking anew costs something, also for little */

@@ -7,7 +7,7 @@
 
 #include "tests/sim/world.h"
 
-#define VERIFY_ONE_IN 3 /* it costs as much as all the rest */
+#define VERIFY_ONE_IN 5 /* it costs as much as all the rest */
 
 static void
 causes_check(struct node *n, const struct model_vector *now, const struct model_commit *c)

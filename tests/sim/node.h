@@ -49,6 +49,8 @@ struct node {
 	enum node_fault fault;
 	uint32_t welcome_stream, welcome_seq; /* the commit that holds its credential */
 	uint64_t changes; /* grows with whatever may have changed here */
+	bool
+	    is_forgetful; /* a failed write or sync: what the system shows is perhaps not on disk */
 	bool is_starved; /* the call under way may run out of memory */
 	struct model_vector held; /* after the last finished call */
 	struct record *record; /* a save whose outcome its machine's death left open */

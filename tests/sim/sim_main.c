@@ -23,6 +23,7 @@
 #define COVER_SEEDS 300
 #define REPEAT_EVERY 50
 #define PROGRESS_EVERY 100
+#define BACKLOG_EVERY 8
 
 struct options {
 	uint64_t from, count;
@@ -76,7 +77,7 @@ seed_run(uint64_t seed, const struct options *o, struct cover *cover, uint64_t *
 	w = world_new(seed, &o->world, cover);
 	world_run(w);
 	world_heal(w);
-	if (seed % 6 == 0)
+	if (seed % BACKLOG_EVERY == 0)
 		backlog_run(w);
 	if (!w->has_failed)
 		check_end(w);

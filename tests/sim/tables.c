@@ -90,8 +90,7 @@ static const struct catalogue_column DIARY_COLUMNS[] = {
 	{ .number = 2,
 	    .name = "person",
 	    .type = COLUMN_TEXT,
-	    .policy = POLICY_APPEND,
-	    .required = true },
+	    .policy = POLICY_APPEND },
 	{ .number = 3, .name = "entry", .type = COLUMN_TEXT, .policy = POLICY_OWNER },
 };
 

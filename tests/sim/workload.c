@@ -14,7 +14,7 @@
 #include "tests/sim/world.h"
 
 #define CHANGES_MAX 6
-#define BULK_ROWS 60
+#define BULK_ROWS 44
 
 static void
 begin(struct node *n, struct job *job, bool is_bulk)
@@ -217,7 +217,7 @@ job_run(struct node *n, struct job *job)
 {
 	struct settling settling = { .is_found = false };
 	uint64_t dice = prng_below(&n->world->prng, 100);
-	bool is_bulk = dice >= 96 || (dice >= 90 && dice < 93);
+	bool is_bulk = dice >= 98 || (dice >= 90 && dice < 93);
 	bool is_abandoned;
 
 	if (dice < 30)
@@ -227,7 +227,7 @@ job_run(struct node *n, struct job *job)
 	if (job->rc != RC_OK) {
 		job->save = NULL;
 	} else if (!settle(n, job, &settling)) {
-		if (dice >= 96)
+		if (dice >= 98)
 			changes_bulk(n, job);
 		else if (dice >= 90)
 			changes_sql(n, job);
