@@ -25,6 +25,8 @@ struct ask {
 	struct ask_counts counts;
 	unsigned vectors, gaps;
 	bool is_vector_due;
+	uint8_t done_up[TRANSFER_ID_BYTES];	/* the last upload that got there whole */
+	bool is_stuck; /* the next one would be the same again: they hold something else under its numbers */
 
 	/* Of the request under way, and its reply. */
 	uint8_t nonce[ENVELOPE_NONCE_BYTES];
@@ -109,6 +111,7 @@ upload_choose(struct ask *a, struct diag *d)
 	struct peer *p = a->p;
 	bool is_due = (a->is_vector_due || !p->belief.is_known) && a->vectors < VECTORS_MAX;
 	unsigned what = 0;
+	enum rc rc;
 
 	/* Nothing of it got there, and there is more by now: make it anew.  A vector goes in front of all. */
 	if (p->out != NULL && (a->is_vector_due ||
@@ -122,7 +125,12 @@ upload_choose(struct ask *a, struct diag *d)
 		what |= TRANSFER_FRAMES;
 	a->is_vector_due = false;
 	a->vectors += is_due;
-	return transfer_new(a->e, p, what, &p->out, d);
+	rc = transfer_new(a->e, p, what, &p->out, d);
+	if (rc == RC_OK && p->out != NULL && memcmp(p->out->id, a->done_up, TRANSFER_ID_BYTES) == 0) {
+		upload_drop(a);
+		a->is_stuck = true;
+	}
+	return rc;
 }
 
 /* Describe the piece of p->out that this request carries. */
@@ -226,8 +234,10 @@ upload_acknowledged(struct ask *a, struct diag *d)
 	if (a->is_query)
 		peer_piece_cut(&p->piece_bytes, a->reply.held > before ? a->reply.held - before : 0);
 	p->is_uncertain = false;
-	if (t->acked == t->content.n)
+	if (t->acked == t->content.n) {
+		memcpy(a->done_up, t->id, TRANSFER_ID_BYTES);
 		upload_drop(a);
+	}
 	return RC_OK;
 }
 
@@ -251,7 +261,8 @@ reply_open(struct ask *a, struct diag *d)
 		return rc;
 	if ((a->reply.flags & REPLY_DROPPED) != 0)
 		upload_drop(a);		/* W18: their vector follows */
-	if ((a->reply.flags & REPLY_VECTOR) != 0)
+	/* One that is on its way in several pieces goes on. */
+	if ((a->reply.flags & REPLY_VECTOR) != 0 && (p->out == NULL || !p->out->has_vector))
 		a->is_vector_due = true;
 	a->at = a->reply.piece.offset;
 	return (a->reply.flags & REPLY_DOWNLOAD) != 0 ? intake_begin(a->e, p, &a->reply.piece, d) : RC_OK;
@@ -327,6 +338,8 @@ more_wanted(struct ask *a)
 		a->is_vector_due = true;
 	if (a->is_vector_due && a->vectors < VECTORS_MAX)
 		return true;
+	if (a->is_stuck)
+		return false;
 	if (a->has_moved || is_unsent || a->is_query)
 		return true;
 	a->is_vector_due = a->vectors < VECTORS_MAX;

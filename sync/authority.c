@@ -198,14 +198,14 @@ op_check(struct engine *e, const struct stream *s, const struct commit *c, const
 		return diag_fail(why, RC_DENIED, "rows of %s are never changed once they stand", t->name);
 	if (t == &credential_table)
 		return node_check(e, s, op, why);
+	if (t->level_min > s->level)
+		return diag_fail(why, RC_DENIED, "%s is written by the %s or above", t->name,
+		    catalogue_level_name(t->level_min));
 	/* By the tree as it ever was: what was right when it was written stays right after its unit moved, wherever
 	 * the news of the move came first.  (Its author had seen the tree that made it right, so we have, too.) */
 	if (!unit_was_within(e, s->unit, s->origin_unit))
 		return diag_fail(why, RC_DENIED, "unit %.*s is not below the unit of the node that wrote",
 		    (int)unit_key(e, s->unit).n, (const char *)unit_key(e, s->unit).p);
-	if (t->level_min > s->level)
-		return diag_fail(why, RC_DENIED, "%s is written by the %s or above", t->name,
-		    catalogue_level_name(t->level_min));
 	if ((rc = columns_check(e, s, t, op, why)) != RC_OK || (rc = owner_check(e, s, c, t, op, why)) != RC_OK)
 		return rc;
 	/* A minted key carries its node's short origin: nobody inserts a row under another node's key. */

@@ -6,20 +6,28 @@
 #include <sodium.h>
 #include <string.h>
 
-void
-conflict_id(const struct catalogue_table *t, struct span key, const struct catalogue_column *column,
-    char out[CONFLICT_ID_CHARS + 1])
+/* The siblings are part of it: whoever settles a conflict settles what he saw, and a value that came since makes
+ * another conflict of it. */
+static void
+conflict_id(struct conflict *c)
 {
 	crypto_generichash_state state;
-	uint8_t hash[crypto_generichash_BYTES_MIN];
-	uint8_t number = column == NULL ? 0 : (uint8_t)column->number;
+	uint8_t hash[crypto_generichash_BYTES_MIN], hlc[8];
+	uint8_t number = c->column == NULL ? 0 : (uint8_t)c->column->number;
+	size_t i, j;
 
 	(void)crypto_generichash_init(&state, NULL, 0, sizeof(hash));
-	(void)crypto_generichash_update(&state, (const uint8_t *)t->name, strlen(t->name) + 1);
+	(void)crypto_generichash_update(&state, (const uint8_t *)c->table->name, strlen(c->table->name) + 1);
 	(void)crypto_generichash_update(&state, &number, 1);
-	(void)crypto_generichash_update(&state, key.p, key.n);
+	(void)crypto_generichash_update(&state, c->key.p, c->key.n);
+	for (i = 0; i < c->siblings_count; i++) {
+		for (j = 0; j < sizeof(hlc); j++)
+			hlc[j] = (uint8_t)(c->siblings[i].hlc >> (56 - 8 * j));
+		(void)crypto_generichash_update(&state, c->siblings[i].origin, ORIGIN_BYTES);
+		(void)crypto_generichash_update(&state, hlc, sizeof(hlc));
+	}
 	(void)crypto_generichash_final(&state, hash, sizeof(hash));
-	(void)sodium_bin2hex(out, CONFLICT_ID_CHARS + 1, hash, CONFLICT_ID_CHARS / 2);
+	(void)sodium_bin2hex(c->id, CONFLICT_ID_CHARS + 1, hash, CONFLICT_ID_CHARS / 2);
 }
 
 static void
@@ -59,7 +67,7 @@ cell_report(struct engine *e, const struct merge_set *set, const struct merge_ce
 	}
 	c->siblings = list;
 	c->siblings_count = cell->candidates_count;
-	conflict_id(set->t, c->key, c->column, c->id);
+	conflict_id(c);
 	rc = fn(ctx, e, set, c);
 	mem_free(list);
 	return rc;
@@ -90,7 +98,7 @@ liveness_report(struct engine *e, const struct merge_set *set, const struct merg
 	c->is_suggestion = false;
 	c->siblings = list;
 	c->siblings_count = n;
-	conflict_id(set->t, c->key, NULL, c->id);
+	conflict_id(c);
 	rc = fn(ctx, e, set, c);
 	mem_free(list);
 	return rc;
@@ -242,7 +250,8 @@ resolve_write(struct save *s, const struct resolving *r, const struct value *val
 	struct save_cell cell;
 
 	if (!r->is_found)
-		return diag_fail(d, RC_NOTFOUND, "there is no open conflict %s", r->id);
+		return diag_fail(d, RC_NOTFOUND, "there is no open conflict %s: it was settled, or a "
+		    "further value came; list the conflicts again", r->id);
 	table = span_str(r->t->name);
 	if (r->take >= 0 && (size_t)r->take >= r->siblings_count)
 		return diag_fail(d, RC_INPUT, "conflict %s has values 0 to %zu", r->id, r->siblings_count - 1);

@@ -1,7 +1,8 @@
 /* sync/conflict.h - what waits for a person: open siblings, and commits that were not accepted.  Reader too.
  *
  * A conflict is one cell (or one row's being there at all) with several values that nobody has settled.  Its id is the
- * same on every node: the first bytes of a hash over table, key and column, in hex.
+ * same on every node that holds the same siblings: the first bytes of a hash over table, key, column and siblings, in
+ * hex.  A further sibling makes another id, so that nobody settles what he has not seen.
  */
 #ifndef SYNC_CONFLICT_H
 #define SYNC_CONFLICT_H
@@ -32,10 +33,6 @@ struct conflict {
 	const struct conflict_sibling *siblings;	/* shown first, then newest first */
 	size_t siblings_count;
 };
-
-/* @column NULL: delete against edit. */
-void conflict_id(const struct catalogue_table *t, struct span key, const struct catalogue_column *column,
-    char out[CONFLICT_ID_CHARS + 1]);
 
 typedef enum rc (*conflict_fn)(void *ctx, const struct conflict *c);
 

@@ -309,7 +309,8 @@ run_take(struct plan *plan, size_t i, uint64_t upto, struct diag *d)
 	return hlc_read(plan->e, s, d);
 }
 
-/* The stream whose next run ends with the lowest clock reading, those for everyone first; INDEX_NONE: nothing is left. */
+/* The stream whose next run ends with the lowest clock reading, those for everyone first; INDEX_NONE: nothing is
+ * left. */
 static size_t
 run_pick(const struct plan *plan)
 {

@@ -148,8 +148,8 @@ save_commit(struct save *s, struct save_result *r, struct diag *d)
 	is_nodes = rc == RC_OK && saves_nodes(s);
 	save_free(s);
 	/* What is kept in memory follows first: once the save is durable, nothing may fail any more. */
-	if (rc == RC_OK && is_units)
-		rc = unit_reload(e, d);
+	if (rc == RC_OK && is_units && (rc = unit_reload(e, d)) == RC_OK)
+		rc = unit_check_tree(e, d);
 	if (rc == RC_OK && is_nodes)
 		rc = origin_reload(e, d);
 	if (rc == RC_OK && r->commits_count > 0)
@@ -301,6 +301,11 @@ change_collect(const struct table_plan *p, const struct save_cell *cells, size_t
 		if (cells[i].is_delta && v.type == VALUE_INT && c->now[at].type == VALUE_INT &&
 		    __builtin_add_overflow(v.i, c->now[at].i, &v.i))
 			return diag_fail(d, RC_INPUT, "%s.%s: the sum is too large", t->name, t->columns[at].name);
+		if (cells[i].is_delta && v.type == VALUE_INT && t->columns[at].min < t->columns[at].max &&
+		    (v.i < t->columns[at].min || v.i > t->columns[at].max))
+			return diag_fail(d, RC_INPUT, "%s.%s: the sum %lld is outside %lld to %lld", t->name,
+			    t->columns[at].name, (long long)v.i, (long long)t->columns[at].min,
+			    (long long)t->columns[at].max);
 		if (t->scope == SCOPE_COLUMN && at == p->scope_at &&
 		    !value_eq(c->now[at], v))
 			return diag_fail(d, RC_INPUT, "%s.%s: a row stays with the unit it was made for", t->name,

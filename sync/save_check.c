@@ -123,6 +123,17 @@ unit_check(struct save *s, const struct table_plan *p, size_t at, struct value v
 	return RC_OK;
 }
 
+static bool
+is_blank(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n; i++)
+		if (s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\n')
+			return false;
+	return true;
+}
+
 static enum rc
 cell_check(struct save *s, const struct table_plan *p, size_t at, struct value v, struct diag *d)
 {
@@ -131,7 +142,7 @@ cell_check(struct save *s, const struct table_plan *p, size_t at, struct value v
 	size_t bytes_max = col->max > 0 ? (size_t)col->max : COLUMN_BYTES_DEFAULT;
 	enum rc rc;
 
-	if (v.type == VALUE_NULL)
+	if (v.type == VALUE_NULL || (v.type == VALUE_TEXT && col->required && is_blank(v.s)))
 		return col->required ? diag_fail(d, RC_INPUT, "%s.%s must not be empty", t->name, col->name) : RC_OK;
 	if (col->type == COLUMN_INTEGER) {
 		if (v.type != VALUE_INT)

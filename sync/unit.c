@@ -127,12 +127,27 @@ unit_code(struct span key)
 	return at == NULL ? key : span_of(key.p, (size_t)(at - key.p));
 }
 
+/* YYYY-MM-DD, as far as order needs it. */
+static bool
+is_day(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.n && i < 10; i++)
+		if (i == 4 || i == 7 ? s.p[i] != '-' : s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	return s.n == 10;
+}
+
 unit_id
 unit_resolve(struct engine *e, struct span text)
 {
 	struct span code = unit_code(text);
 	unit_id best = UNIT_NONE;
 	size_t i;
+
+	if (text.n > code.n && !is_day(span_of(text.p + code.n + 1, text.n - code.n - 1)))
+		return UNIT_NONE;
 
 	/* Keys of one code differ in their date only, so the newest is the greatest; with a day, the newest that had
 	 * begun by then. */
@@ -147,6 +162,23 @@ unit_resolve(struct engine *e, struct span text)
 			best = (unit_id)i;
 	}
 	return best;
+}
+
+enum rc
+unit_check_tree(const struct engine *e, struct diag *d)
+{
+	unit_id u, up;
+	unsigned depth;
+
+	for (u = 0; u < e->units_count; u++) {
+		up = unit_parent(e, u);
+		for (depth = 0; up != UNIT_NONE && up != u && depth < UNIT_DEPTH_MAX; depth++)
+			up = unit_parent(e, up);
+		if (up != UNIT_NONE)
+			return diag_fail(d, RC_INPUT, "unit %.*s would stand below itself", (int)e->units[u].key.n,
+			    (const char *)e->units[u].key.p);
+	}
+	return RC_OK;
 }
 
 /* --- reading the table -------------------------------------------------------------------------- */

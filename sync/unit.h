@@ -35,6 +35,9 @@ bool unit_holders_hold(const struct engine *e, unit_id u, enum reach reach, unit
  * newest unit.  UNIT_NONE when there is none.  Reader too. */
 unit_id unit_resolve(struct engine *e, struct span text);
 
+/* RC_INPUT when a known unit stands above itself. */
+RC_CHECK enum rc unit_check_tree(const struct engine *e, struct diag *d);
+
 /* Re-read the table; called by the engine when it changed. */
 RC_CHECK enum rc unit_reload(struct engine *e, struct diag *d);
 
