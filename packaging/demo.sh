@@ -189,7 +189,8 @@ OTHER=$(node "$DB" --json conflicts | member id)
 node "$DB" --author 'officer.district' conflicts resolve "$OTHER" --take 0 >/dev/null || wrong "resolve at $DB"
 rounds $COMMUNES; rounds $DISTRICTS; rounds $COMMUNES
 for n in 42 "$DA" "$A"; do
-	[ "$(node "$n" --json get product "$KEY" | member name)" = "$ORIGINAL (xã sửa)" ] || wrong "$n shows another name"
+	[ "$(node "$n" --json get product "$KEY" | member name)" = "$ORIGINAL (xã sửa)" ] ||
+	    wrong "$n shows another name"
 done
 LEFT=$(node 42 --json conflicts | tr '{' '\n' | grep -c '"siblings"')
 [ "$LEFT" -eq 0 ] || wrong "$LEFT conflicts are still open at the province"

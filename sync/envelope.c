@@ -269,3 +269,52 @@ envelope_waiting_parse(struct waiting *w, struct span s)
 	fixed_read(&r, w->digest, DIGEST_HEADS_BYTES);
 	return rd_done(&r) ? RC_OK : RC_PEER;
 }
+
+/* ---- state request and its verdict */
+
+void
+envelope_state_emit(const struct state_request *q, const struct envelope_ends *ends, struct bytes *out)
+{
+	size_t start = head_start(out, ENVELOPE_STATE);
+
+	bytes_put(out, q->from, ORIGIN_BYTES);
+	bytes_put(out, q->to, ENVELOPE_TO_BYTES);
+	bytes_put(out, q->nonce, ENVELOPE_NONCE_BYTES);
+	wr_varint(out, q->schema);
+	bytes_put(out, q->digest, DIGEST_HEADS_BYTES);
+	bytes_put(out, q->state, HASH_BYTES);
+	head_finish(out, start, ends);
+}
+
+enum rc
+envelope_state_parse(struct state_request *q, struct span s)
+{
+	struct rd r = head_open(s, ENVELOPE_STATE);
+
+	memset(q, 0, sizeof(*q));
+	fixed_read(&r, q->from, ORIGIN_BYTES);
+	fixed_read(&r, q->to, ENVELOPE_TO_BYTES);
+	fixed_read(&r, q->nonce, ENVELOPE_NONCE_BYTES);
+	q->schema = (uint32_t)rd_varint_max(&r, UINT32_MAX);
+	fixed_read(&r, q->digest, DIGEST_HEADS_BYTES);
+	fixed_read(&r, q->state, HASH_BYTES);
+	return rd_done(&r) ? RC_OK : RC_PEER;
+}
+
+void
+envelope_verdict_emit(uint8_t verdict, const struct envelope_ends *ends, struct bytes *out)
+{
+	size_t start = head_start(out, ENVELOPE_VERDICT);
+
+	wr_u8(out, verdict);
+	head_finish(out, start, ends);
+}
+
+enum rc
+envelope_verdict_parse(uint8_t *verdict, struct span s)
+{
+	struct rd r = head_open(s, ENVELOPE_VERDICT);
+
+	*verdict = rd_u8(&r);
+	return rd_done(&r) && *verdict > 0 && *verdict <= ENVELOPE_VERDICT_MAX ? RC_OK : RC_PEER;
+}

@@ -8,6 +8,7 @@
 #include "digest.h"
 #include "engine.h"
 #include "exchange.h"
+#include "exchange_state.h"
 #include "history.h"
 #include "save.h"
 #include "unit.h"

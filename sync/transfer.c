@@ -167,6 +167,9 @@ build_start(struct build *b, unsigned what, struct span bounds, struct diag *d)
 	if ((b->zstd = ZSTD_createCCtx()) == NULL ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_compressionLevel, TRANSFER_LEVEL)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_windowLog, TRANSFER_WINDOW_LOG)) ||
+	    /* Not said, these tables are made for any size of input: 48 MB. */
+	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_hashLog, TRANSFER_WINDOW_LOG)) ||
+	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_chainLog, TRANSFER_WINDOW_LOG)) ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_dictIDFlag, 0)))
 		return RC_NOMEM;
 	return RC_OK;
