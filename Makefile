@@ -55,7 +55,7 @@ FUZZ_OUT := $(BUILD)/clang-fuzzer-no-link-address-undefined
 
 # ---- flags ---------------------------------------------------------------------------------------
 
-PKGS := libuv libcurl libssl libcrypto libcjson libsodium libzstd sqlite3 libutf8proc
+PKGS := libuv libcurl libcjson libsodium libzstd sqlite3 libutf8proc
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 

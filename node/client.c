@@ -133,9 +133,13 @@ run_on(const struct command *c, struct command_env *env, bool is_writer, struct 
 	env->now_ms = store_now_ms();
 	env->disk_free_bytes = store_free_bytes(env->dir);
 	env->flush = on_flush;
-	rc = is_writer ? local_create(store.db, d) : RC_OK;
+	rc = is_writer && command_is_saving(c, env->argc, env->argv) ?
+	    store_reserve_check(env->dir, store.db, d) : RC_OK;
+	if (rc == RC_OK && is_writer)
+		rc = local_create(store.db, d);
 	if (rc == RC_OK)
 		rc = command_run(c, env, d);
+	store.is_broken = rc == RC_DISK;
 	store_close(&store);
 	return rc;
 }

@@ -23,7 +23,8 @@ RC_CHECK bool client_output(struct command_env *env);
 RC_CHECK enum rc client_sync(struct command_env *env, struct diag *d);
 /* The same over an open engine: with @url, or the parent's when NULL. */
 struct engine;
-RC_CHECK enum rc client_round(struct command_env *env, struct engine *e, const char *url, struct diag *d);
+RC_CHECK enum rc client_round(struct command_env *env, struct engine *e, const char *url, bool is_compare,
+    struct diag *d);
 
 /* ---- setup.c: init and join make a data directory */
 RC_CHECK enum rc client_init(struct command_env *env, struct diag *d);

@@ -268,7 +268,8 @@ first_round(struct command_env *env)
 	if ((rc = store_open(&store, env->dir, true, &d)) == RC_OK) {
 		command_env_init(&round);
 		round.language = env->language;
-		rc = client_round(&round, store.engine, NULL, &d);
+		rc = client_round(&round, store.engine, NULL, false, &d);
+		store.is_broken = rc == RC_DISK;
 		command_env_fini(&round);
 		store_close(&store);
 	}

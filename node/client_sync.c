@@ -3,61 +3,93 @@
 #include "node/client.h"
 #include "node/command_job.h"
 #include "node/local.h"
+#include "node/state_watch.h"
 #include "node/store.h"
-#include "node/sync_client.h"
 
 struct one_round {
 	uv_loop_t loop;
 	struct http_client *http;
 	struct writer *writer;
+	struct reader *reader;		/* NULL: rows are not compared, as when a node is being made */
 	struct sync_result result;
 };
+
+static void
+parts_stop(struct one_round *o)
+{
+	http_client_free(o->http);
+	if (o->writer != NULL)
+		writer_stop(o->writer, NULL, NULL);
+}
+
+static void
+on_checked(void *user, const struct state_check_result *check)
+{
+	struct one_round *o = user;
+
+	state_watch_complete(&o->result, check);
+	parts_stop(o);
+}
 
 static void
 on_done(void *user, const struct sync_result *r)
 {
 	struct one_round *o = user;
+	struct state_check_options c = { .http = o->http, .writer = o->writer, .reader = o->reader,
+		.url = r->url, .peer = r->peer, .on_done = on_checked, .user = o };
+	struct state_check *check;
 
 	o->result = *r;
-	http_client_free(o->http);
-	writer_stop(o->writer, NULL, NULL);
+	if (!r->is_state_due || o->reader == NULL || state_check_start(&c, &check, NULL) != RC_OK)
+		parts_stop(o);
 }
 
 static enum rc
-round_run(struct one_round *o, struct engine *e, const char *url, const uint8_t *peer, bool is_parent, struct diag *d)
+parts_start(struct one_round *o, struct engine *e, const char *dir, struct diag *d)
 {
 	const struct http_client_options http = { 0 };
-	const struct writer_events events = { NULL, NULL, NULL };
-	struct sync_client_options c = { .loop = &o->loop, .url = url, .peer = peer, .is_parent = is_parent,
-		.on_done = on_done, .user = o };
+	const struct writer_events events = { NULL, NULL, NULL, NULL };
+	enum rc rc;
+
+	if (dir != NULL && (o->reader = reader_new(&o->loop, dir)) == NULL)
+		return RC_NOMEM;
+	if ((rc = http_client_new(&o->loop, &http, &o->http, d)) != RC_OK)
+		return rc;
+	return writer_new(&o->loop, e, &events, &o->writer, d);
+}
+
+static enum rc
+round_run(struct one_round *o, struct engine *e, const char *dir, struct sync_client_options *c, struct diag *d)
+{
 	struct sync_client *client;
 	enum rc rc;
 
 	if (uv_loop_init(&o->loop) != 0)
 		return RC_NOMEM;
-	if ((rc = http_client_new(&o->loop, &http, &o->http, d)) == RC_OK) {
-		if ((rc = writer_new(&o->loop, e, &events, &o->writer, d)) != RC_OK) {
-			http_client_free(o->http);
-		} else {
-			c.http = o->http;
-			c.writer = o->writer;
-			if ((rc = sync_client_start(&c, &client, d)) != RC_OK) {
-				http_client_free(o->http);
-				writer_stop(o->writer, NULL, NULL);
-			}
-		}
+	if ((rc = parts_start(o, e, dir, d)) == RC_OK) {
+		c->loop = &o->loop;
+		c->http = o->http;
+		c->writer = o->writer;
+		c->on_done = on_done;
+		c->user = o;
+		rc = sync_client_start(c, &client, d);
 	}
+	if (rc != RC_OK)
+		parts_stop(o);
 	(void)uv_run(&o->loop, UV_RUN_DEFAULT);
 	INVARIANT(uv_loop_close(&o->loop) == 0);
+	reader_free(o->reader);
 	return rc;
 }
 
 enum rc
-client_round(struct command_env *env, struct engine *e, const char *url, struct diag *d)
+client_round(struct command_env *env, struct engine *e, const char *url, bool is_compare, struct diag *d)
 {
 	struct one_round *o = mem_alloc(sizeof(*o));
 	struct bytes parent;
 	bool is_parent = url == NULL;
+	struct sync_client_options c = { .is_parent = is_parent, .is_compare = is_compare,
+		.peer = is_parent ? engine_self(e)->parent : NULL };
 	enum rc rc;
 
 	if (o == NULL)
@@ -68,12 +100,13 @@ client_round(struct command_env *env, struct engine *e, const char *url, struct 
 		url = parent.n == 0 ? NULL : bytes_cstr(&parent);
 	if (rc == RC_OK && url == NULL)
 		rc = diag_fail(d, RC_INPUT, "%s", command_message(env, MSG_PARENT_NONE));
+	c.url = url;
 	if (rc == RC_OK)
-		rc = round_run(o, e, url, is_parent ? engine_self(e)->parent : NULL, is_parent, d);
+		rc = round_run(o, e, env->dir, &c, d);
 	if (rc == RC_OK && (rc = o->result.rc) != RC_OK)
 		(void)diag_fail(d, rc, "%s", o->result.diag.text);
 	if (rc == RC_OK)
-		command_sync_show(env, &o->result);
+		rc = command_sync_show(env, &o->result, d);
 	bytes_free(&parent);
 	mem_free(o);
 	return rc;
@@ -84,13 +117,15 @@ client_sync(struct command_env *env, struct diag *d)
 {
 	struct store store;
 	const char *url;
+	bool is_compare;
 	enum rc rc;
 
-	if ((rc = command_sync_url(env, &url, d)) != RC_OK ||
+	if ((rc = command_sync_url(env, &url, &is_compare, d)) != RC_OK ||
 	    (rc = store_open(&store, env->dir, true, d)) != RC_OK)
 		return rc;
 	if ((rc = local_create(store.db, d)) == RC_OK)
-		rc = client_round(env, store.engine, url, d);
+		rc = client_round(env, store.engine, url, is_compare, d);
+	store.is_broken = rc == RC_DISK;
 	store_close(&store);
 	return rc;
 }

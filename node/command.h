@@ -90,6 +90,8 @@ const struct command *command_at(size_t index);		/* NULL beyond the last */
 
 /* The kind of @c with these arguments: `conflicts` reads, `conflicts resolve` writes. */
 enum command_kind command_kind(const struct command *c, int argc, const char *const *argv);
+/* Does it save?  `status` asks the writing engine, which knows best, and saves nothing. */
+bool command_is_saving(const struct command *c, int argc, const char *const *argv);
 
 /* Run @c to its end. */
 RC_CHECK enum rc command_run(const struct command *c, struct command_env *env, struct diag *d);

@@ -63,6 +63,12 @@ command_kind(const struct command *c, int argc, const char *const *argv)
 	return c->kind;
 }
 
+bool
+command_is_saving(const struct command *c, int argc, const char *const *argv)
+{
+	return command_kind(c, argc, argv) == COMMAND_WRITE && c->run != command_report;
+}
+
 static void
 overview(struct command_env *env)
 {

@@ -32,7 +32,14 @@ turn(struct command_job *job, struct engine *e)
 static void
 writer_run(struct writer_job *w, struct engine *e)
 {
-	turn((struct command_job *)((char *)w - offsetof(struct command_job, writer)), e);
+	struct command_job *job = (struct command_job *)((char *)w - offsetof(struct command_job, writer));
+
+	job->rc = RC_OK;
+	if (command_is_saving(job->command, job->env.argc, job->env.argv))
+		job->rc = store_reserve_check(job->node->dir, engine_db(e), &job->diag);
+	if (job->rc == RC_OK)
+		turn(job, e);
+	w->is_disk_failed = job->rc == RC_DISK;
 }
 
 static void
@@ -79,7 +86,7 @@ on_synced(void *user, const struct sync_result *r)
 	job->rc = r->rc;
 	job->diag = r->diag;
 	if (r->rc == RC_OK)
-		command_sync_show(&job->env, r);
+		job->rc = command_sync_show(&job->env, r, &job->diag);
 	job->done(job);
 }
 
@@ -87,6 +94,7 @@ enum rc
 command_job_submit(struct command_job *job)
 {
 	struct daemon *n = job->node;
+	bool is_compare;
 	const char *url;
 	enum rc rc;
 
@@ -108,9 +116,9 @@ command_job_submit(struct command_job *job)
 		rc = reader_submit(n->reader, &job->reader);
 		return rc == RC_OK ? rc : diag_fail(&job->diag, rc, "%s", command_message(&job->env, MSG_DAEMON_FULL));
 	case COMMAND_SYNC:
-		if ((rc = command_sync_url(&job->env, &url, &job->diag)) != RC_OK)
+		if ((rc = command_sync_url(&job->env, &url, &is_compare, &job->diag)) != RC_OK)
 			return rc;
-		return scheduler_sync(n->scheduler, url, on_synced, job, &job->diag);
+		return scheduler_sync(n->scheduler, url, is_compare, on_synced, job, &job->diag);
 	case COMMAND_BARE:
 	case COMMAND_SETUP:
 	case COMMAND_SERVE:

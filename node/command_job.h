@@ -28,7 +28,9 @@ RC_CHECK enum rc command_job_submit(struct command_job *job);
 
 /* ---- command_sync.c: what the command `sync` says and asks */
 struct sync_result;
-RC_CHECK enum rc command_sync_url(struct command_env *env, const char **url, struct diag *d);
-void command_sync_show(struct command_env *env, const struct sync_result *r);
+RC_CHECK enum rc command_sync_url(struct command_env *env, const char **url, bool *is_compare,
+    struct diag *d);
+/* Write what came out; RC_DIFFER when the rows of the two sides do. */
+RC_CHECK enum rc command_sync_show(struct command_env *env, const struct sync_result *r, struct diag *d);
 
 #endif

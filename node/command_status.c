@@ -5,6 +5,8 @@
 #include "node/cell.h"
 #include "node/command_row.h"
 #include "node/local.h"
+#include "node/state_record.h"
+#include "node/store.h"
 #include "node/table_print.h"
 
 /* What `status` tells, gathered once for both forms of output. */
@@ -17,6 +19,8 @@ struct report {
 	bool has_parent, has_backlog;
 	struct exchange_backlog to_send;
 	uint64_t conflicts, quarantine;
+	struct state_record state;		/* compared with the parent */
+	char compared[TIME_TEXT_CHARS + 1];	/* "" never */
 };
 
 static enum rc
@@ -38,6 +42,10 @@ report_fill(struct command_env *env, struct report *r, struct diag *d)
 		return rc;
 	if (contact_ms != 0)
 		key_time_format(contact_ms, r->contact);
+	if (r->has_parent)
+		state_record_get(db, self->parent, &r->state);
+	if (r->state.ms != 0 && r->state.verdict != EXCHANGE_VERDICT_NONE)
+		key_time_format(r->state.ms, r->compared);
 	key_time_format(env->now_ms, r->now);
 	/* Before the first round with it the parent may not be known well enough to say. */
 	if (r->has_parent)
@@ -80,6 +88,10 @@ report_json(struct command_env *env, const struct report *r)
 	} else {
 		json_write_null(&w);
 	}
+	json_write_key(&w, "state");
+	json_write_cstr(&w, state_record_word(r->state.verdict));
+	json_write_key(&w, "state_time");
+	json_write_cstr(&w, r->compared[0] == '\0' ? NULL : r->compared);
 	json_write_key(&w, "last_contact");
 	json_write_cstr(&w, r->contact[0] == '\0' ? NULL : r->contact);
 	text_json(&w, "last_error", &r->error);
@@ -112,6 +124,8 @@ report_json(struct command_env *env, const struct report *r)
 	json_write_object(&w);
 	json_write_key(&w, "free_bytes");
 	json_write_uint64(&w, env->disk_free_bytes);
+	json_write_key(&w, "reserve_bytes");	/* with less, nothing is saved */
+	json_write_uint64(&w, STORE_RESERVE_BYTES);
 	json_write_object_end(&w);
 	json_write_key(&w, "daemon");
 	json_write_bool(&w, env->is_daemon);
@@ -128,12 +142,18 @@ line(struct command_env *env, enum message_id title, const char *text)
 static void
 report_show(struct command_env *env, struct report *r)
 {
-	char number[64];
+	char number[64], state[TIME_TEXT_CHARS + 32];
 
 	line(env, MSG_STATUS_NODE, r->node);
 	line(env, MSG_STATUS_UNIT, bytes_cstr(&r->unit) == NULL ? "" : (char *)r->unit.p);
 	line(env, MSG_STATUS_PARENT, bytes_cstr(&r->url) == NULL ? "" : r->url.n == 0 ? r->parent : (char *)r->url.p);
 	line(env, MSG_STATUS_CONTACT, r->contact);
+	if (r->has_parent) {
+		(void)snprintf(state, sizeof(state), "%s %s", command_message(env,
+		    r->state.verdict == EXCHANGE_SAME ? MSG_STATE_EQUAL :
+		    r->state.verdict == EXCHANGE_DIFFERS ? MSG_STATE_DIFFERENT : MSG_STATE_UNKNOWN), r->compared);
+		line(env, MSG_STATUS_STATE, state);
+	}
 	if (r->error.n != 0)
 		line(env, MSG_STATUS_ERROR, bytes_cstr(&r->error) == NULL ? "" : (char *)r->error.p);
 	if (r->has_backlog) {

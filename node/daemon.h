@@ -19,6 +19,7 @@ struct daemon {
 	struct reader *reader;
 	struct http_client *http;
 	struct scheduler *scheduler;
+	struct state_watch *watch;
 	struct http_server *local_server, *office_server, *sync_listener;
 	struct sync_server *sync_server;
 	struct engine_identity self;	/* a copy that the loop may read */
@@ -47,6 +48,7 @@ void sync_server_free(struct sync_server *s);
 
 struct sync_server_counts {
 	uint64_t rounds, waits, joins, refusals, commits_in;
+	uint64_t states, states_different;	/* comparisons of rows, and those that found a difference */
 	uint32_t waiting;
 };
 void sync_server_counts(const struct sync_server *s, struct sync_server_counts *out);

@@ -4,6 +4,7 @@
 
 #include "node/http_client_impl.h"
 
+#define RETRY_AFTER_SECONDS_MAX 86400
 #define PROTOCOLS "http,https"
 
 static bool
@@ -317,7 +318,7 @@ outcome_of(const struct http_call *call, CURLcode code, int status)
 static void
 result_fill(struct http_call_result *r, const struct http_call *call, CURLcode code)
 {
-	curl_off_t body = 0;
+	curl_off_t body = 0, retry_after = 0;
 	long head = 0, status = 0, connects = 0;
 
 	memset(r, 0, sizeof(*r));
@@ -325,6 +326,10 @@ result_fill(struct http_call_result *r, const struct http_call *call, CURLcode c
 	(void)curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &connects);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_HEADER_SIZE, &head);
 	(void)curl_easy_getinfo(call->easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
+	(void)curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after);
+	if (retry_after > 0)
+		r->retry_after_seconds = retry_after < RETRY_AFTER_SECONDS_MAX ? (uint32_t)retry_after :
+		    RETRY_AFTER_SECONDS_MAX;
 	r->status = (int)status;
 	r->rc = outcome_of(call, code, r->status);
 	r->sent_bytes = call->sent_bytes;

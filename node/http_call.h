@@ -28,6 +28,7 @@ struct http_call_result {
 	uint64_t sent_bytes;	/* of HTTP, heads included; not of the layers below */
 	uint64_t received_bytes;
 	bool is_reused;		/* no new connection was made */
+	uint32_t retry_after_seconds;	/* as the reply's head says, at most a day; 0: it does not */
 	const char *detail;	/* "" when rc is OK; for people; valid during the call only */
 };
 

@@ -132,6 +132,9 @@ main(int argc, char **argv)
 	message_language_set(message_language_of_environment());
 	invariant_handler_set(on_invariant);
 	(void)signal(SIGPIPE, SIG_IGN);
+#ifdef SIGXFSZ
+	(void)signal(SIGXFSZ, SIG_IGN);	/* a file that may not grow is an error to report, not an end */
+#endif
 	diag_init(&d);
 	if (sodium_init() < 0) {
 		(void)fputs("ocop: libsodium\n", stderr);

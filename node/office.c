@@ -107,7 +107,7 @@ on_job_done(struct command_job *job)
 	struct http_reply reply = { .status = 200, .content_type = "application/json",
 		.headers = "Cache-Control: no-store\r\n" };
 
-	if (job->rc == RC_OK)
+	if (job->rc == RC_OK || job->rc == RC_DIFFER)
 		http_exchange_reply_take(q->x, &reply, &job->env.out);
 	else
 		problem(q->x, status_of(job->rc), rc_name(job->rc), job->diag.text);

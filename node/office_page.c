@@ -39,8 +39,10 @@ metrics_write(const struct look *l, struct bytes *out)
 {
 	struct http_server_counts http = { 0 };
 	struct scheduler_counts rounds;
+	struct state_watch_counts states;
 	struct sync_server_counts asked;
 
+	state_watch_counts(l->node->watch, &states);
 	scheduler_counts(l->node->scheduler, &rounds);
 	sync_server_counts(l->node->sync_server, &asked);
 	if (l->node->sync_listener != NULL)
@@ -64,6 +66,12 @@ metrics_write(const struct look *l, struct bytes *out)
 	figure(out, "sync_requests_total", "counter", http.requests);
 	figure(out, "sync_bytes_in_total", "counter", http.bytes_in);
 	figure(out, "sync_bytes_out_total", "counter", http.bytes_out);
+	figure(out, "state_checks_total", "counter", states.checks);
+	figure(out, "state_checks_failed_total", "counter", states.failures);
+	figure(out, "state_differs_total", "counter", states.differs);
+	figure(out, "state_differs", "gauge", states.is_different);
+	figure(out, "state_checks_answered_total", "counter", asked.states);
+	figure(out, "state_differs_answered_total", "counter", asked.states_different);
 	figure(out, "last_contact_seconds", "gauge", l->contact_ms / 1000);
 	figure(out, "disk_free_bytes", "gauge", store_free_bytes(l->node->dir));
 }

@@ -58,6 +58,7 @@ idle_put(struct reader *r, struct idle *in)
 
 	/* No transaction while it rests: the log could not be shortened behind it. */
 	(void)sqlite3_exec(in->store.db, "ROLLBACK", NULL, NULL, NULL);
+	(void)sqlite3_db_release_memory(in->store.db);
 	uv_mutex_lock(&r->mutex);
 	for (i = 0; i < READER_IDLE_MAX && !is_kept; i++) {
 		if (!r->idle[i].is_used) {

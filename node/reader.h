@@ -10,7 +10,7 @@
 
 #include "sync/engine.h"
 
-#define READER_IDLE_MAX 2
+#define READER_IDLE_MAX 1
 #define READER_JOBS_MAX 64
 
 struct reader;

@@ -14,6 +14,7 @@
 struct asked {
 	struct asked *next;
 	char url[URL_BYTES];		/* "" : the parent */
+	bool is_compare;		/* the rows, too */
 	sync_done_fn on_done;
 	void *user;
 };
@@ -25,6 +26,7 @@ struct asked {
 struct scheduler {
 	uv_timer_t timer;		/* this struct dies in its close callback */
 	struct scheduler_options options;
+	struct state_watch *watch;
 	char parent_url[URL_BYTES];
 	uint8_t parent[ORIGIN_BYTES];
 	struct sync_client *round;
@@ -39,6 +41,7 @@ struct scheduler {
 	bool is_dirty;			/* saved since the round under way began */
 	bool is_started, is_stopping, is_closing;
 	unsigned failures;		/* in a row */
+	uint32_t retry_after_seconds;	/* what the last refusal asked for; 0: nothing */
 	struct scheduler_counts counts;
 	void (*on_stopped)(void *user);
 	void *stopped_user;
@@ -77,9 +80,14 @@ retry_ms(const struct scheduler *s)
 {
 	unsigned doublings = s->failures - 1 < 16 ? s->failures - 1 : 16;
 	uint64_t ms = (uint64_t)SCHEDULER_RETRY_MS_MIN << doublings;
+	uint64_t asked_ms = (uint64_t)s->retry_after_seconds * 1000;
 
 	if (ms > SCHEDULER_RETRY_MS_MAX)
 		ms = SCHEDULER_RETRY_MS_MAX;
+	if (asked_ms > SCHEDULER_RETRY_MS_MAX)	/* whoever says "next week" is not taken at his word */
+		asked_ms = SCHEDULER_RETRY_MS_MAX;
+	if (asked_ms > ms / 2)		/* not before; the random part keeps the others from coming with us */
+		return asked_ms + randombytes_uniform((uint32_t)(ms / 2) + 1);
 	return ms / 2 + randombytes_uniform((uint32_t)(ms / 2) + 1);
 }
 
@@ -124,10 +132,17 @@ on_round_done(void *user, const struct sync_result *r)
 		    r->counts.commits_down == 0;
 
 		s->failures = r->rc == RC_OK && !is_idle_difference ? 0 : s->failures + 1;
+		s->retry_after_seconds = r->rc == RC_OK ? 0 : r->retry_after_seconds;
 	}
 	if (current != NULL) {
-		current->on_done(current->user, r);
+		if (!state_watch_ask(s->watch, r, current->on_done, current->user)) {
+			current->on_done(current->user, r);
+			if (is_parent)
+				state_watch_round(s->watch, r);
+		}
 		mem_free(current);
+	} else {
+		state_watch_round(s->watch, r);
 	}
 	go_on(s);
 }
@@ -149,6 +164,7 @@ round_start(struct scheduler *s)
 	o.is_parent = s->current == NULL || s->current->url[0] == '\0';
 	o.url = o.is_parent ? s->parent_url : s->current->url;
 	o.peer = o.is_parent ? s->parent : NULL;
+	o.is_compare = s->current != NULL && s->current->is_compare;
 	if (o.is_parent)
 		s->is_dirty = false;
 	memset(&failed, 0, sizeof(failed));
@@ -193,6 +209,7 @@ on_wait_done(void *user, const struct http_call_result *r)
 	}
 	if (r->rc != RC_OK || r->status != 200) {
 		s->failures++;
+		s->retry_after_seconds = r->rc == RC_OK ? r->retry_after_seconds : 0;
 		logline(LOGLINE_INFO, "wait_failed", "rc=%s status=%d", rc_name(r->rc), r->status);
 	}
 	go_on(s);
@@ -284,9 +301,10 @@ scheduler_new(const struct scheduler_options *options)
 }
 
 void
-scheduler_writer_set(struct scheduler *s, struct writer *writer)
+scheduler_parts_set(struct scheduler *s, struct writer *writer, struct state_watch *watch)
 {
 	s->options.writer = writer;
+	s->watch = watch;
 }
 
 void
@@ -311,7 +329,7 @@ scheduler_kick(struct scheduler *s)
 }
 
 enum rc
-scheduler_sync(struct scheduler *s, const char *url, sync_done_fn on_done, void *user, struct diag *d)
+scheduler_sync(struct scheduler *s, const char *url, bool is_compare, sync_done_fn on_done, void *user, struct diag *d)
 {
 	struct asked *a, **at;
 
@@ -324,6 +342,7 @@ scheduler_sync(struct scheduler *s, const char *url, sync_done_fn on_done, void 
 	if ((a = mem_alloc(sizeof(*a))) == NULL)
 		return RC_NOMEM;
 	(void)snprintf(a->url, sizeof(a->url), "%s", url == NULL ? "" : url);
+	a->is_compare = is_compare;
 	a->on_done = on_done;
 	a->user = user;
 	for (at = &s->asked; *at != NULL; at = &(*at)->next)
@@ -340,6 +359,7 @@ scheduler_parent_set(struct scheduler *s, const char *url)
 {
 	(void)snprintf(s->parent_url, sizeof(s->parent_url), "%s", url);
 	s->failures = 0;
+	s->retry_after_seconds = 0;
 	wait_cancel(s);
 	(void)uv_timer_stop(&s->timer);
 	s->is_dirty = true;

@@ -2,12 +2,13 @@
  *
  * Soon after a local save; at once when the parent says that it has something (a waiting request stands there while
  * the link is good); at a command's wish.  After a failure it waits, longer each time, by a random part of it, so that
- * a whole province does not come back in the same second.  With nothing to do there is no timer.
+ * a whole province does not come back in the same second, and not before the time that a refusal names.  With nothing
+ * to do there is no timer.
  */
 #ifndef NODE_SCHEDULER_H
 #define NODE_SCHEDULER_H
 
-#include "node/sync_client.h"
+#include "node/state_watch.h"
 
 #define SCHEDULER_SETTLE_MS 50			/* saves that come together go together */
 #define SCHEDULER_RETRY_MS_MIN 1000
@@ -27,8 +28,8 @@ struct scheduler_options {
 
 struct scheduler *scheduler_new(const struct scheduler_options *options);
 
-/* The writer, when it was not there yet; before scheduler_start(). */
-void scheduler_writer_set(struct scheduler *s, struct writer *writer);
+/* The writer, when it was not there yet, and who compares rows after rounds; before scheduler_start(). */
+void scheduler_parts_set(struct scheduler *s, struct writer *writer, struct state_watch *watch);
 
 /* Begin: a first round with the parent. */
 void scheduler_start(struct scheduler *s);
@@ -38,7 +39,7 @@ void scheduler_kick(struct scheduler *s);
 
 /* One round now, with @url or, when that is NULL, with the parent; @on_done gets the result.  RC_INPUT: no address;
  * RC_BUSY: too many ask. */
-RC_CHECK enum rc scheduler_sync(struct scheduler *s, const char *url, sync_done_fn on_done, void *user,
+RC_CHECK enum rc scheduler_sync(struct scheduler *s, const char *url, bool is_compare, sync_done_fn on_done, void *user,
     struct diag *d);
 
 /* A new address of the parent. */

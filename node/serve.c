@@ -2,6 +2,7 @@
  * writer, then what is left of handles; the loop then ends by itself with nothing alive. */
 #include "node/serve.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "node/daemon.h"
 #include "node/local.h"
 #include "node/logline.h"
+#include "node/memory.h"
 #include "node/text.h"
 
 #define SYNC_DEFAULT "0.0.0.0:7420"
@@ -148,6 +150,8 @@ serve_stop(struct daemon *n, int status)
 	n->sync_listener = NULL;
 	s->stopping++;
 	scheduler_stop(n->scheduler, on_part_stopped, s);
+	s->stopping++;
+	state_watch_stop(n->watch, on_part_stopped, s);
 	on_part_stopped(s);
 }
 
@@ -173,8 +177,11 @@ on_written(void *ctx, unsigned sources)
 static void
 on_broken(void *ctx)
 {
+	struct daemon *n = ctx;
+
+	n->store.is_broken = true;
 	logline(LOGLINE_ERROR, "database_broken", "rc=%s", rc_name(RC_DISK));
-	serve_stop(ctx, command_status(RC_DISK, false));
+	serve_stop(n, command_status(RC_DISK, false));
 }
 
 /* ---- starting */
@@ -198,10 +205,20 @@ scheduler_make(struct daemon *n, struct diag *d)
 }
 
 static enum rc
+watch_make(struct daemon *n)
+{
+	struct state_watch_options o = { .loop = &n->loop, .http = n->http, .writer = n->writer,
+		.reader = n->reader };
+
+	n->watch = state_watch_new(&o);
+	return n->watch == NULL ? RC_NOMEM : RC_OK;
+}
+
+static enum rc
 parts_start(struct serving *s, struct diag *d)
 {
 	const struct http_client_options http = { 0 };
-	const struct writer_events events = { &s->node, on_written, on_broken };
+	const struct writer_events events = { &s->node, on_written, on_broken, memory_rest };
 	struct daemon *n = &s->node;
 	enum rc rc;
 	int i;
@@ -217,7 +234,9 @@ parts_start(struct serving *s, struct diag *d)
 		goto err1;
 	if ((rc = writer_new(&n->loop, n->store.engine, &events, &n->writer, d)) != RC_OK)
 		goto err2;
-	scheduler_writer_set(n->scheduler, n->writer);
+	if ((rc = watch_make(n)) != RC_OK)
+		goto err3;
+	scheduler_parts_set(n->scheduler, n->writer, n->watch);
 	for (i = 0; i < 2; i++) {
 		(void)uv_signal_init(&n->loop, &s->signals[i]);
 		s->signals[i].data = n;
@@ -228,6 +247,8 @@ parts_start(struct serving *s, struct diag *d)
 	s->is_up = true;
 	return RC_OK;
 
+err3:
+	writer_stop(n->writer, NULL, NULL);
 err2:
 	scheduler_stop(n->scheduler, NULL, NULL);
 err1:
@@ -301,9 +322,12 @@ serve(struct command_env *env, struct serving *s, struct diag *d)
 	if ((rc = client_lock_wait(env->dir, "serve", &s->lock_fd, d)) != RC_OK)
 		return rc;
 	if ((rc = store_open(&s->node.store, env->dir, true, d)) == RC_OK) {
+		if (s->node.store.rewritten_bytes != 0)
+			logline(LOGLINE_WARN, "recovered", "bytes=%" PRIu64, s->node.store.rewritten_bytes);
 		s->node.self = *engine_self(s->node.store.engine);
 		if ((rc = local_create(s->node.store.db, d)) == RC_OK)
 			rc = loop_run(s, d);
+		s->node.store.is_broken |= rc == RC_DISK;
 		store_close(&s->node.store);
 	}
 	if (s->socket_fd >= 0)
@@ -324,6 +348,7 @@ serve_run(struct command_env *env)
 	if (s == NULL)
 		return command_status(RC_NOMEM, false);
 	s->lock_fd = s->socket_fd = -1;
+	memory_start();
 	rc = serve(env, s, &d);
 	status = rc == RC_OK ? s->node.status : command_status(rc, env->is_usage);
 	if (rc != RC_OK)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <sodium.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,10 @@
 #include "node/file.h"
 #include "node/message.h"
 #include "schema/schema.h"
+
+#define BUSY_MS 5000		/* as engine_configure() sets it */
+
+static atomic_int g_connections;	/* open ones of this process */
 
 static uint64_t
 env_now_ms(void *ctx)
@@ -146,6 +151,29 @@ store_socket_path(const char *dir, char out[STORE_SOCKET_PATH_BYTES], int *fd, s
 	return RC_OK;
 }
 
+/* Move the log's content into the database and cut it to nothing, unless somebody is reading just now. */
+static int
+log_empty(sqlite3 *db)
+{
+	int code;
+
+	(void)sqlite3_busy_timeout(db, 0);
+	code = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	(void)sqlite3_busy_timeout(db, BUSY_MS);
+	return code & 0xff;
+}
+
+enum rc
+store_reserve_check(const char *dir, sqlite3 *db, struct diag *d)
+{
+	if (store_free_bytes(dir) >= STORE_RESERVE_BYTES)
+		return RC_OK;
+	(void)log_empty(db);
+	if (store_free_bytes(dir) >= STORE_RESERVE_BYTES)
+		return RC_OK;
+	return diag_fail(d, RC_FULL, message(MSG_DISK_RESERVE), (unsigned)(STORE_RESERVE_BYTES >> 20), dir);
+}
+
 /* Refuse what is no database before SQLite gets a chance to write to it. */
 static enum rc
 header_check(const char *dir, const char *path, bool is_writer, struct diag *d)
@@ -184,7 +212,8 @@ store_connect(const char *dir, bool is_writer, sqlite3 **db, struct diag *d)
 	*db = NULL;
 	if (!store_path(dir, STORE_DATABASE, path))
 		return diag_fail(d, RC_INPUT, message(MSG_PATH_LONG), dir);
-	if ((rc = header_check(dir, path, is_writer, d)) != RC_OK)
+	/* Only while no connection of this process can lose its locks by it. */
+	if (atomic_load(&g_connections) == 0 && (rc = header_check(dir, path, is_writer, d)) != RC_OK)
 		return rc;
 	if (sqlite3_open_v2(path, db, flags, NULL) != SQLITE_OK) {
 		rc = diag_fail(d, RC_DISK, message(MSG_FILE_OPEN), path,
@@ -192,8 +221,10 @@ store_connect(const char *dir, bool is_writer, sqlite3 **db, struct diag *d)
 		goto err0;
 	}
 	diag_init(&why);
-	if ((rc = engine_configure(*db, is_writer, &why)) == RC_OK)
+	if ((rc = engine_configure(*db, is_writer, &why)) == RC_OK) {
+		(void)atomic_fetch_add(&g_connections, 1);
 		return RC_OK;
+	}
 	if (rc == RC_CORRUPT)
 		(void)diag_fail(d, rc, message(MSG_DATABASE_CORRUPT), path, why.text);
 	else
@@ -214,7 +245,8 @@ store_open(struct store *s, const char *dir, bool is_writer, struct diag *d)
 	memset(s, 0, sizeof(*s));
 	s->dir = dir;
 	s->is_writer = is_writer;
-	if ((rc = store_connect(dir, is_writer, &s->db, d)) != RC_OK)
+	if ((is_writer && (rc = store_running_begin(dir, &s->rewritten_bytes, d)) != RC_OK) ||
+	    (rc = store_connect(dir, is_writer, &s->db, d)) != RC_OK)
 		return rc;
 	/* A reader sees one state from here to its end. */
 	if (!is_writer && sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK) {
@@ -229,19 +261,39 @@ store_open(struct store *s, const char *dir, bool is_writer, struct diag *d)
 		return RC_OK;
 
 err0:
+	s->is_broken = rc == RC_DISK;
 	store_close(s);
 	return rc;
+}
+
+/* Bring the log into the database.  False when the disk does not take it: then the log must stay as it is. */
+static bool
+writer_settle(struct store *s)
+{
+	int code;
+
+	if (s->is_broken || (s->engine != NULL && engine_is_broken(s->engine)))
+		return false;
+	code = log_empty(s->db);
+	return code == SQLITE_OK || code == SQLITE_BUSY;
 }
 
 void
 store_close(struct store *s)
 {
+	bool is_settled = s->is_writer && s->db != NULL && writer_settle(s);
+
 	engine_close(s->engine);
 	if (s->db != NULL) {
 		if (!s->is_writer)
 			(void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+		else if (!is_settled)	/* never try again what failed */
+			(void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 		(void)sqlite3_close(s->db);
+		(void)atomic_fetch_sub(&g_connections, 1);
 	}
+	if (is_settled)
+		store_running_end(s->dir);
 	s->engine = NULL;
 	s->db = NULL;
 }

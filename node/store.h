@@ -4,6 +4,7 @@
  *   node.key                    the secret of this node: 32 bytes, readable by its owner only
  *   root.key                    on the founding node: the secret of the whole tree
  *   lock                        held by whoever writes; says who that is
+ *   running                     there while somebody writes, and after one who did not end well (store_recover.c)
  *   ocop.sock                   where a running daemon takes commands
  *
  * A directory is built under another name and renamed when it is whole, so that no half made node can be met.
@@ -21,14 +22,20 @@
 #define STORE_NODE_KEY "node.key"
 #define STORE_ROOT_KEY "root.key"
 #define STORE_LOCK "lock"
+#define STORE_RUNNING "running"
 #define STORE_SOCKET "ocop.sock"
 #define STORE_INVITATION "invitation"	/* while joining */
+
+/* Free space that saving leaves to reading, sending and checkpoints. */
+#define STORE_RESERVE_BYTES ((uint64_t)16 << 20)
 
 struct store {
 	const char *dir;	/* borrowed */
 	struct sqlite3 *db;
 	struct engine *engine;
 	bool is_writer;
+	bool is_broken;			/* set by the owner after an RC_DISK: closing leaves the log as it is */
+	uint64_t rewritten_bytes;	/* of the files, because the last writer did not end well */
 };
 
 /* The clock and randomness of this machine. */
@@ -45,6 +52,9 @@ RC_CHECK bool store_path(const char *dir, const char *name, char out[STORE_PATH_
 bool store_exists(const char *dir);
 uint64_t store_free_bytes(const char *dir);
 
+/* RC_FULL when less than the reserve is free, even after the log of @db, the writing connection, was emptied. */
+RC_CHECK enum rc store_reserve_check(const char *dir, struct sqlite3 *db, struct diag *d);
+
 /* Take the lock of @dir for @what ("serve", "put", …); *@fd is then to be given to store_unlock().
  * RC_BUSY: somebody else holds it; @d says who. */
 RC_CHECK enum rc store_lock(const char *dir, const char *what, int *fd, struct diag *d);
@@ -54,7 +64,13 @@ void store_unlock(int fd);
  * afterwards) is what a long one goes through. */
 RC_CHECK enum rc store_socket_path(const char *dir, char out[STORE_SOCKET_PATH_BYTES], int *fd, struct diag *d);
 
-/* Open the replica: with the lock held to write, without it to read. */
+/* ---- store_recover.c: with the lock held, around the writing connection */
+RC_CHECK enum rc store_running_begin(const char *dir, uint64_t *rewritten_bytes, struct diag *d);
+void store_running_end(const char *dir);
+
+/* Open the replica: with the lock held to write, without it to read.
+ * Nobody else opens ocop.db itself: closing such a descriptor would take from SQLite the locks of all its connections
+ * in this process. */
 RC_CHECK enum rc store_open(struct store *s, const char *dir, bool is_writer, struct diag *d);
 void store_close(struct store *s);
 

@@ -2,6 +2,7 @@
  * Exactly one of these is under way at any time, but for the pieces, which queue up behind each other on the writer
  * thread.  After a failed post the next job tells the engine so, and a timer spaces the attempts. */
 #include "node/sync_client.h"
+#include "node/text.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -11,6 +12,7 @@
 #include "node/json_read.h"
 #include "node/local.h"
 #include "node/message.h"
+#include "node/state_record.h"
 #include "node/store.h"
 
 #define URL_BYTES 260
@@ -113,8 +115,40 @@ contact_note(struct sync_client *c, struct engine *e)
 		if (rc == RC_OK)
 			rc = local_set(engine_db(e), name, now, NULL);
 	}
-	if (rc != RC_OK)	/* a fact for people only; the round stands as it is */
+	/* A fact for people only: the round stands as it is.  But a disk that fails is no disk to go on with. */
+	if (rc == RC_DISK) {
+		c->step.is_disk_failed = true;
+		c->result.rc = rc;
+		(void)diag_fail(&c->result.diag, rc, "%s", message(MSG_DISK_FAILED));
+	}
+}
+
+#define COMPARE_MS_MAX (24 * 3600 * UINT64_C(1000))	/* without a daemon, which compares by itself */
+
+/* At which heads the round ended, and what is known of the rows there. */
+static void
+heads_note(struct sync_client *c, struct engine *e)
+{
+	struct sync_result *r = &c->result;
+	struct state_record record;
+
+	r->has_heads = r->rc == RC_OK && r->counts.is_equal &&
+	    exchange_state_heads(e, r->peer, r->heads, NULL) == RC_OK;
+	if (!r->has_heads)
 		return;
+	state_record_get(engine_db(e), r->peer, &record);
+	r->is_state_due = c->options.is_compare;
+	if (record.ms != 0 && memcmp(record.heads, r->heads, sizeof(r->heads)) == 0)
+		r->state = record.verdict;
+	else if (record.ms != 0)
+		r->is_state_due = r->is_state_due || store_now_ms() - record.ms > COMPARE_MS_MAX;
+	if (record.verdict == EXCHANGE_DIFFERS)
+		r->is_state_due = true;		/* it may have been repaired */
+	if (record.ms == 0) {			/* from now on it is long ago after a day */
+		record.ms = store_now_ms();
+		if (state_record_set(engine_db(e), r->peer, &record, NULL) == RC_DISK)
+			c->step.is_disk_failed = true;
+	}
 }
 
 static void
@@ -127,8 +161,10 @@ close_run(struct writer_job *job, struct engine *e)
 		ask_free(c->ask);
 		c->ask = NULL;
 	}
-	if (!engine_is_broken(e))
-		contact_note(c, e);
+	if (engine_is_broken(e))
+		return;
+	contact_note(c, e);
+	heads_note(c, e);
 }
 
 static void
@@ -202,12 +238,15 @@ on_piece(void *user, int status, struct span piece)
 static void
 refused(struct sync_client *c, int status)
 {
+	struct bytes said;
 	struct diag text;
 
-	bytes_byte(&c->hello, 0);
+	bytes_init(&said);
+	text_printable(span_bytes(&c->hello), &said);	/* whatever they say: nothing that a terminal obeys */
 	diag_init(&text);
 	(void)diag_fail(&text, RC_OK, message(MSG_SYNC_REFUSED), c->url, status,
-	    c->hello.failed ? "" : (const char *)c->hello.p);
+	    bytes_cstr(&said) == NULL ? "" : (const char *)said.p);
+	bytes_free(&said);
 	fail(c, status == 400 || status == 404 || status == 413 ? RC_PEER : RC_UNREACHABLE, text.text);
 }
 
@@ -222,7 +261,7 @@ cut_judge(struct sync_client *c, const struct http_call_result *r)
 	c->stalls = is_progress ? 0 : c->stalls + 1;
 	c->had_progress = c->had_progress || is_progress;
 	if (r->rc != RC_UNREACHABLE && r->rc != RC_LINK) {
-		fail(c, r->rc, r->detail);
+		fail(c, r->rc == RC_LIMIT ? RC_PEER : r->rc, r->detail);	/* they say more than they may */
 		return;
 	}
 	if (c->stalls < SYNC_STALLS_MAX && c->cuts < SYNC_CUTS_MAX)
@@ -252,6 +291,7 @@ on_posted(void *user, const struct http_call_result *r)
 		step_submit(c, REPLY_COMPLETE);
 		return;
 	}
+	c->result.retry_after_seconds = r->rc == RC_OK ? r->retry_after_seconds : 0;
 	if (c->result.rc == RC_OK && r->rc == RC_OK)
 		refused(c, r->status);
 	else if (c->result.rc == RC_OK)
@@ -277,7 +317,7 @@ post(struct sync_client *c)
 	o.method = c->is_hello ? "GET" : "POST";
 	o.url = url;
 	o.body = c->is_hello ? span_of(NULL, 0) : span_bytes(&c->request);
-	o.low_speed_bytes = 1;
+	o.low_speed_bytes = SYNC_LOW_SPEED_BYTES;
 	o.low_speed_seconds = SYNC_LOW_SPEED_SECONDS;
 	o.reply_bytes_max = REPLY_BODY_BYTES_MAX;
 	o.on_piece = on_piece;

@@ -16,11 +16,14 @@
 #include "node/http_client.h"
 #include "node/writer.h"
 #include "sync/exchange.h"
+#include "sync/exchange_state.h"
 
 #define SYNC_STALLS_MAX 3
 #define SYNC_CUTS_MAX 20000
 #define SYNC_ERROR_BYTES_MAX 256	/* of a refusal's text */
-#define SYNC_LOW_SPEED_SECONDS 30	/* a link that carries nothing for so long is taken for dead */
+#define SYNC_LOW_SPEED_SECONDS                                                                                       \
+	30 /* a link that carries less than this in each of so many seconds is taken for dead */
+#define SYNC_LOW_SPEED_BYTES 16
 
 struct sync_client;
 
@@ -33,6 +36,14 @@ struct sync_result {
 	uint64_t requests;		/* HTTP requests that were sent */
 	uint64_t bytes_up, bytes_down;	/* on the wire above TCP, heads included */
 	uint64_t ms;
+	uint32_t retry_after_seconds;	/* of a refusal; 0: not said */
+
+	/* The rows at those heads, beside the round (state_check.h). */
+	bool has_heads;			/* the round ended equal, and the rows can be compared */
+	bool is_state_due;		/* ... and shall be now: it was asked for, they differed, or it is long ago */
+	uint8_t heads[DIGEST_HEADS_BYTES];
+	enum exchange_verdict state;	/* as far as known */
+	uint64_t state_requests, state_bytes_up, state_bytes_down;	/* not among those above */
 };
 
 typedef void (*sync_done_fn)(void *user, const struct sync_result *result);
@@ -44,6 +55,7 @@ struct sync_client_options {
 	const char *url;		/* copied */
 	const uint8_t *peer;		/* ORIGIN_BYTES, copied; NULL: ask them who they are first */
 	bool is_parent;
+	bool is_compare;		/* the rows, too, whenever that was done last */
 	sync_done_fn on_done;
 	void *user;
 };

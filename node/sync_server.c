@@ -1,4 +1,4 @@
-/* Other nodes asking: POST /sync/v1/round, /sync/v1/wait, /sync/v1/join; GET /sync/v1/hello.
+/* Other nodes asking: POST /sync/v1/round, /sync/v1/wait, /sync/v1/state, /sync/v1/join; GET /sync/v1/hello.
  *
  * A round's pieces go to the engine as they come, each a job on the writer thread; what is complete is durable even
  * when the request is cut.  Refusals are plain text of one line: 400 broken, 403 not allowed, 413 too large, 503 too
@@ -11,7 +11,8 @@
 #include "node/message.h"
 #include "node/sync_server_impl.h"
 
-#define ROUNDS_MAX 32			/* under way at once; each may hold REQUEST_BODY_BYTES_MAX in the queue */
+#define BODY_IDLE_MS 10000	/* a body that stalls for so long is cut; what came of it is kept */
+#define ROUNDS_MAX 300			/* under way at once: stalled ones must not shut out a whole province */
 
 static int
 status_of(enum rc rc)
@@ -312,6 +313,8 @@ on_head(void *ctx, struct http_exchange *x)
 		on_round(s, x);
 	} else if (strcmp(path, "/sync/v1/wait") == 0 && is_post) {
 		sync_server_wait(s, x);
+	} else if (strcmp(path, "/sync/v1/state") == 0 && is_post) {
+		sync_server_state(s, x);
 	} else if (strcmp(path, "/sync/v1/join") == 0 && is_post) {
 		if (!http_exchange_want_body(x, INVITATION_REQUEST_BYTES_MAX, on_join_body, s))
 			s->counts.refusals++;
@@ -334,7 +337,8 @@ on_timer_closed(uv_handle_t *handle)
 enum rc
 sync_server_start(struct daemon *n, const char *host, int port, struct diag *d)
 {
-	struct http_server_options o = { .host = host, .port = port, .on_head = on_head, .is_terse = true };
+	struct http_server_options o = { .host = host, .port = port, .on_head = on_head, .is_terse = true,
+		.limits.body_idle_ms = BODY_IDLE_MS };
 	struct sync_server *s = mem_alloc(sizeof(*s));
 	enum rc rc;
 

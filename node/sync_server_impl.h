@@ -5,6 +5,7 @@
 #include "node/daemon.h"
 
 struct waiter;
+struct state_answer;
 
 struct sync_server {
 	uv_timer_t timer;		/* runs only while somebody waits; this struct dies in its close callback */
@@ -14,10 +15,16 @@ struct sync_server {
 	uint32_t rounds_open;
 	bool is_looking, is_look_due;
 	bool is_stopping;
+	struct state_answer *states;	/* that wait for their turn; the first to come last */
+	uint32_t states_open;
+	bool is_comparing;
 };
 
 /* Answer @x with what @rc means and @why, one line. */
 void sync_server_refuse(struct sync_server *s, struct http_exchange *x, enum rc rc, const char *why);
+
+/* Somebody below asks whether our rows are the same (sync_server_state.c). */
+void sync_server_state(struct sync_server *s, struct http_exchange *x);
 
 /* A waiting request came. */
 void sync_server_wait(struct sync_server *s, struct http_exchange *x);

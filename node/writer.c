@@ -1,5 +1,7 @@
 #include "node/writer.h"
 
+#include <sqlite3.h>
+
 #include "sync/stream.h"
 
 struct queue {
@@ -73,19 +75,38 @@ commits_held(const struct engine *e)
 	return sum;
 }
 
+/* Wait for a job; when none comes for a while, give memory back, once.  Returns whether that is done. */
+static bool
+job_wait(struct writer *w, bool is_rested)
+{
+	if (is_rested || w->events.on_rest == NULL) {
+		uv_cond_wait(&w->cond, &w->mutex);
+		return is_rested;
+	}
+	if (uv_cond_timedwait(&w->cond, &w->mutex, (uint64_t)WRITER_REST_MS * 1000000) == 0)
+		return false;
+	uv_mutex_unlock(&w->mutex);
+	(void)sqlite3_db_release_memory(engine_db(w->engine));
+	w->events.on_rest();
+	uv_mutex_lock(&w->mutex);
+	return true;
+}
+
 static void
 on_thread(void *arg)
 {
 	struct writer *w = arg;
 	struct writer_job *job;
 	uint64_t before, after;
+	bool is_rested = false;
 
 	uv_mutex_lock(&w->mutex);
 	while (!w->is_stopping && !w->is_broken) {
 		if ((job = queue_take(&w->local)) == NULL && (job = queue_take(&w->others)) == NULL) {
-			uv_cond_wait(&w->cond, &w->mutex);
+			is_rested = job_wait(w, is_rested);
 			continue;
 		}
+		is_rested = false;
 		uv_mutex_unlock(&w->mutex);
 		before = commits_held(w->engine);
 		job->run(job, w->engine);
@@ -96,7 +117,7 @@ on_thread(void *arg)
 			w->written |= 1U << job->source;
 			w->commits_written += after - before;
 		}
-		w->is_broken = engine_is_broken(w->engine);
+		w->is_broken = job->is_disk_failed || engine_is_broken(w->engine);
 		(void)uv_async_send(&w->async);
 	}
 	w->is_ended = true;

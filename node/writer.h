@@ -4,8 +4,9 @@
  * its done function on the loop.  Two queues: what the local user waits for goes before what other nodes want.
  *
  * Life:     a job belongs to whoever submitted it, from submission until done is called; done is called exactly once.
- * Failure:  when the engine is broken (disk, corruption) no further job runs: their done is called with is_cancelled,
- *           and on_broken once.  The process is then to end and recover at its next start.
+ * Failure:  when the engine is broken (disk, corruption), or a job says that the disk failed it, no further job runs:
+ *           their done is called with is_cancelled, and on_broken once.  The process is then to end and recover at its
+ *           next start.
  * Limits:   WRITER_JOBS_MAX waiting jobs, beyond which writer_is_full() says so; whoever goes on with what was let in
  *           may still submit.
  */
@@ -17,6 +18,7 @@
 #include "sync/engine.h"
 
 #define WRITER_JOBS_MAX 256
+#define WRITER_REST_MS 1000
 
 enum writer_source {
 	WRITER_LOCAL,		/* the user of this node */
@@ -30,6 +32,7 @@ struct writer_job {
 	enum writer_source source;
 	void (*run)(struct writer_job *job, struct engine *e);		/* writer thread */
 	void (*done)(struct writer_job *job, bool is_cancelled);	/* loop */
+	bool is_disk_failed;		/* set by run, when the disk failed it where the engine did not see it */
 	struct writer_job *next;
 };
 
@@ -38,6 +41,8 @@ struct writer_events {
 	/* Commits were stored, by jobs of the sources in the set (1 << source). */
 	void (*on_written)(void *ctx, unsigned sources);
 	void (*on_broken)(void *ctx);
+	/* On the writer thread: no job for WRITER_REST_MS.  Or NULL. */
+	void (*on_rest)(void);
 };
 
 /* Start the thread over @e, which it uses alone until writer_stop() has ended. */

@@ -8,9 +8,9 @@
 # taken.
 set -eu
 
-build="gcc make pkg-config libuv1-dev libcurl4-openssl-dev libssl-dev libcjson-dev libsodium-dev libzstd-dev
+build="gcc make pkg-config libuv1-dev libcurl4-openssl-dev libcjson-dev libsodium-dev libzstd-dev
 	libsqlite3-dev libutf8proc-dev libllhttp-dev|node-llhttp zstd sqlite3"
-test="$build libcmocka-dev clang libclang-rt-14-dev|libclang-rt-dev python3 curl openssl procps"
+test="$build libcmocka-dev clang libclang-rt-14-dev|libclang-rt-dev python3 curl procps strace"
 bench_peers="fossil nodejs npm"
 
 usage() {
