@@ -1,7 +1,8 @@
 /* A frame in three passes, inside one transaction:
- *   1. decode every commit that is new here and follow the hash chains;
- *   2. check that every stream's seal fits its chain, and its author's credential leads to the root;
- *   3. in order, one by one: causes held, clock in order, entitled; append to the log; take effect or be quarantined.
+ *   1. decode every commit that is new here and follow the hash chains (W25, W26);
+ *   2. check that every stream's seal fits its chain, and its author's credential leads to the root (W27);
+ *   3. in order, one by one: causes held (W29), clock in order (W28), entitled; append to the log; take effect or be
+ *      quarantined (W30).
  * Any failure rolls the whole frame back. */
 #include "apply_impl.h"
 

@@ -84,7 +84,7 @@ letter_refused(
 	frame_refused(o, to, &f, rc, why);
 }
 
-/* What follows is refused until what is missing came. */
+/* What follows is refused until what is missing came (W26). */
 static void
 test_gap(void **state)
 {
@@ -102,7 +102,7 @@ test_gap(void **state)
 	office_letter_free(&two);
 }
 
-/* P4: no effect without its cause. */
+/* P4: no effect without its cause (W29). */
 static void
 test_missing_cause(void **state)
 {
@@ -120,6 +120,7 @@ test_missing_cause(void **state)
 	office_letter_free(&effect);
 }
 
+/* W27. */
 static void
 test_bad_seal(void **state)
 {
@@ -175,7 +176,7 @@ test_wrong_number(void **state)
 }
 
 /* A body that decodes to the same, but is not what emit writes: here a column in a needless
- * coding. */
+ * coding (W25). */
 static void
 test_not_canonical(void **state)
 {
@@ -236,6 +237,7 @@ test_row_twice(void **state)
 	office_letter_free(&l);
 }
 
+/* W28. */
 static void
 test_clock_backwards(void **state)
 {

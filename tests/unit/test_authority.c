@@ -310,7 +310,7 @@ test_wrong_type(void **state)
 	quarantined(*state, COMMUNE, "item.name has a value of the wrong type");
 }
 
-/* A minted key ends in the short origin of the node that minted it. */
+/* A minted key ends in the short origin of the node that minted it; what oversteps is kept without effect (W30). */
 static void
 test_key_of_another(void **state)
 {
