@@ -34,7 +34,6 @@
 #define COMMIT_FRONTIER_MAX	512
 #define COMMIT_PREVS_MAX	1024	/* heads of one row */
 #define COLUMN_NUMBER_MAX	255
-#define COMMIT_HLC_OFFSET_MAX	8
 
 enum commit_kind {
 	COMMIT_INSERT = 1,

@@ -43,7 +43,7 @@ struct engine {
 	struct engine_env env;
 	struct engine_identity self;
 	unit_id self_unit, root_unit;
-	bool is_writer, is_broken, is_units_stale;
+	bool is_writer, is_broken;
 	bool is_in_tx;					/* between engine_begin and its end */
 	bool is_stray;					/* a catalogue table was written outside a save */
 	uint8_t sign_key[64];				/* libsodium's Ed25519 secret key; zero in a reader */

@@ -39,7 +39,7 @@ struct merge_result {
 	unsigned flags;			/* ROW_* */
 	struct value values[COLUMNS_MAX];
 	struct merge_cell cells[COLUMNS_MAX];
-	uint64_t *heads;		/* versions, ascending */
+	uint64_t *heads;		/* versions, in order of clock reading */
 	size_t heads_count;
 };
 

@@ -88,7 +88,6 @@ row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct d
 		return RC_OK;
 	if ((p = mem_alloc(sizeof(*p))) == NULL)
 		return RC_NOMEM;
-	p->index = table_index;
 	plan_describe(e, t, p);
 	bytes_init(&sql);
 	get_sql(t, p->all, &sql);

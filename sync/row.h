@@ -18,7 +18,6 @@ enum {
 
 struct table_plan {
 	const struct catalogue_table *t;
-	size_t index;			/* in the catalogue's tables */
 	uint64_t all;			/* mask of every column */
 	uint64_t rank, counter;		/* masks by policy */
 	uint64_t unique_mask;		/* columns that shall be unique together */

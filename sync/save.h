@@ -2,9 +2,10 @@
  *
  *   save_begin → save_row / save_delete / save_exec … → save_commit
  *
- * Between begin and commit the writing connection holds one transaction.  What changed is captured through SQLite's
- * preupdate hook and becomes one hash-chained commit for each scope touched (one more for every COMMIT_BYTES_MAX when
- * is_bulk), stored in the same transaction; when save_commit answers RC_OK all of it is durable.
+ * Between begin and commit the writing connection holds one transaction.  What changed is captured as it is
+ * written (of save_exec's SQL through SQLite's preupdate hook) and becomes one hash-chained commit for each scope
+ * touched (one more for every COMMIT_BYTES_MAX when is_bulk), stored in the same transaction; when save_commit answers
+ * RC_OK all of it is durable.
  * A save that changed nothing makes no commit and is not an error.
  *
  * Failure: after any error of save_row, save_delete or save_exec the save is dead: only save_abandon is allowed.

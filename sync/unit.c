@@ -289,6 +289,5 @@ unit_reload(struct engine *e, struct diag *d)
 	if (rc == RC_OK)
 		rc = bytes_cstr(&sql) == NULL ? RC_NOMEM : rows_take(e, (char *)sql.p, unit_take, d);
 	bytes_free(&sql);
-	e->is_units_stale = false;
 	return rc;
 }
