@@ -144,6 +144,17 @@ run_on(const struct command *c, struct command_env *env, bool is_writer, struct 
 	return rc;
 }
 
+/* Write what the command left for a file; when that fails, nothing of what it said came true. */
+static enum rc
+output_write(struct command_env *env, const char *name, struct span bytes, struct diag *d)
+{
+	enum rc rc = file_write(name, bytes, 0666, d);
+
+	if (rc != RC_OK)
+		bytes_clear(&env->out);
+	return rc;
+}
+
 /* The daemon's outcome is ours. */
 static enum rc
 outcome_take(struct command_env *env, const struct local_outcome *o, int *status, struct diag *d)
@@ -157,7 +168,7 @@ outcome_take(struct command_env *env, const struct local_outcome *o, int *status
 		return RC_OK;
 	if ((name = arena_text(&env->arena, o->output_name)) == NULL)
 		return RC_NOMEM;
-	return file_write(name, o->output, 0666, d);
+	return output_write(env, name, o->output, d);
 }
 
 static enum rc
@@ -266,7 +277,7 @@ client_run(const struct command *c, struct command_env *env)
 	if (rc == RC_OK)
 		rc = kind_run(c, env, &status, &d);
 	if (rc == RC_OK && env->output_name != NULL)
-		rc = file_write(env->output_name, span_bytes(&env->output), 0666, &d);
+		rc = output_write(env, env->output_name, span_bytes(&env->output), &d);
 	if (rc != RC_OK) {
 		status = command_status(rc, env->is_usage);
 		command_fail(env, c->name, rc, &d);

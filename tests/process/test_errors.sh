@@ -89,6 +89,7 @@ exits "import of an unknown thing" 65 A import wings "$tmp/bad.csv"
 exits "import units of another kind" 65 A import units "$data/products-ha-tinh.csv"
 check "import: nothing was taken again" unchanged
 exits "export to nowhere" 73 A export product "$tmp/no/such/dir/x.csv"
+equal "and says nothing of success" "$(cat "$out")" ""
 
 # Rights.
 exits "a row of another commune" 77 C put product new name=x unit=18403
