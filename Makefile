@@ -55,7 +55,7 @@ FUZZ_OUT := $(BUILD)/clang-fuzzer-no-link-address-undefined
 
 # ---- flags ---------------------------------------------------------------------------------------
 
-PKGS := libuv libcurl libcjson libsodium libzstd sqlite3 libutf8proc
+PKGS := libuv libcurl libssl libcrypto libcjson libsodium libzstd sqlite3 libutf8proc qrcodegen
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 
@@ -212,7 +212,7 @@ link = @mkdir -p $(@D); echo "LD $@"; $(CC) $(LD_FLAGS) -o $@ $(filter %.o,$^) \
 
 $(OUT)/ocop: $(OUT)/node/main.o $(LIBS)
 	$(call link)
-$(OUT)/sim: $(OUT)/tests/sim/sim_main.o $(TEST_LIBS)
+$(OUT)/sim: $(OUT)/tests/sim/sim_main.o $(OUT)/libsim.a $(OUT)/libschema.a $(OUT)/libsync.a
 	$(call link)
 $(TEST_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(TEST_LIBS)
 	$(call link,-lcmocka)
@@ -226,7 +226,8 @@ $(FUZZ_PROGRAMS): $(OUT)/%: $(OUT)/%.o $(TEST_LIBS)
 # ---- testing -------------------------------------------------------------------------------------
 
 SEED ?=
-SIM_ARGS = $(if $(SEED),--seed $(SEED),--seeds $(1))
+HOSTILE ?=
+SIM_ARGS = $(if $(HOSTILE),--hostile) $(if $(SEED),--seed $(SEED),--seeds $(1))
 SMOKE_RUNS ?= 2000
 fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(FUZZ_SRC))
 RUN := tests/run.py --out $(OUT) --vars '$(VARS)' $(if $(SAN),--slow 5)
@@ -234,7 +235,8 @@ RUN := tests/run.py --out $(OUT) --vars '$(VARS)' $(if $(SAN),--slow 5)
 run_unit = $(foreach p,$(call suite,unit),unit:cmocka:$(p)) $(foreach p,$(call suite,http),http:cmocka:$(p))
 run_fault = $(foreach p,$(call suite,fault),fault:cmocka:$(p))
 run_sim = $(foreach p,$(call suite,sim),sim:cmocka:$(p)) \
-	$(if $(SIM_PROGRAM),'sim:command:$(SIM_PROGRAM) $(call SIM_ARGS,$(1))')
+	$(if $(SIM_PROGRAM),'sim:command:$(SIM_PROGRAM) $(call SIM_ARGS,$(1))' \
+	'sim:command:$(SIM_PROGRAM) --hostile --seeds $(1)')
 run_process = $(foreach p,$(PROCESS_TESTS),process:script:$(p))
 fuzz_one = tests/run.py --fuzz $(1) $(FUZZ_OUT)/tests/fuzz/fuzz_$(1)
 run_fuzz = $(foreach n,$(fuzz_names),'fuzz:command:$(call fuzz_one,$(n)) -runs=$(1)')
@@ -255,11 +257,14 @@ check:
 		$(call run_fuzz,500)
 
 # One suite: make unit|http|fault|process
-.PHONY: unit http fault process
+.PHONY: unit http fault process browser
 unit http fault:
 	@$(RUN) $(build_all) $(foreach p,$(call suite,$@),$@:cmocka:$(p))
 process: all
 	@$(RUN) $(run_process)
+# Against pages of others in a real browser; skipped where there is none.
+browser: all
+	@$(RUN) $(foreach p,$(call found,tests/browser/test_*.py),browser:script:$(p))
 
 sim: sim-program
 	$(SIM_PROGRAM) $(call SIM_ARGS,$(or $(SEEDS),100))
@@ -279,6 +284,7 @@ BUGS = $(shell grep -rhoE '\bBUG_[A-Z0-9_]+' --include=*.c --include=*.h sync no
 	sed 's/^BUG_//' | sort -u)
 bugs:
 	@for bug in $(BUGS); do $(MAKE) BUG=$$bug sim-program || exit 1; done
+	@$(MAKE) BUG=P6_ANY_SEAL $(BUILD)/gcc-bug-P6_ANY_SEAL/tests/unit/test_apply
 	tests/sim/bugs.sh $(BUGS)
 
 tidy: libs
@@ -347,7 +353,7 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo "all (build/ocop)  test  check (< 60 s)  demo NODES=3  unit http fault process"
-	@echo "sim SEEDS=100|SEED=n  bugs  asan ubsan tsan  fuzz T=60  fuzz-smoke  cov  bench  bench-peers"
+	@echo "all (build/ocop)  test  check (< 60 s)  demo NODES=3  unit http fault process browser"
+	@echo "sim SEEDS=100|SEED=n [HOSTILE=1]  bugs  asan ubsan tsan  fuzz T=60  fuzz-smoke  cov  bench  bench-peers"
 	@echo "tidy  size  compdb  install PREFIX= DESTDIR=  clean"
 	@echo "variants: CC=clang SAN=address,undefined LIMITS=1 BUG=NAME COV=1; BUILD=DIR SKIP='node/x.c'"

@@ -103,8 +103,13 @@ files_read(const struct command *c, struct command_env *env, struct command_file
 
 	env->files = files;
 	for (i = 1; i < env->argc && c->files != COMMAND_FILES_NONE && rc == RC_OK; i++) {
+		if (strcmp(env->argv[i], "--out") == 0) {
+			first += 2;
+			i++;		/* the only option of these commands that has a value */
+			continue;
+		}
 		if (strncmp(env->argv[i], "--", 2) == 0) {
-			first++;	/* none of these commands has an option with a value */
+			first++;
 			continue;
 		}
 		if (c->files == COMMAND_FILES_CELLS) {
@@ -239,6 +244,18 @@ daemon_runs(const char *dir)
 }
 
 static enum rc
+setup_run(const char *name, struct command_env *env, struct diag *d)
+{
+	if (strcmp(name, "init") == 0)
+		return client_init(env, d);
+	if (strcmp(name, "join") == 0)
+		return client_join(env, d);
+	if (strcmp(name, "passphrase") == 0)
+		return client_passphrase(env, d);
+	return strcmp(name, "backup") == 0 ? client_backup(env, d) : client_restore(env, d);
+}
+
+static enum rc
 kind_run(const struct command *c, struct command_env *env, int *status, struct diag *d)
 {
 	enum command_kind kind = command_kind(c, env->argc, env->argv);
@@ -247,7 +264,7 @@ kind_run(const struct command *c, struct command_env *env, int *status, struct d
 	case COMMAND_BARE:
 		return command_run(c, env, d);
 	case COMMAND_SETUP:
-		return strcmp(c->name, "init") == 0 ? client_init(env, d) : client_join(env, d);
+		return setup_run(c->name, env, d);
 	case COMMAND_SERVE:
 		*status = serve_run(env);
 		return RC_OK;
@@ -257,7 +274,7 @@ kind_run(const struct command *c, struct command_env *env, int *status, struct d
 		break;
 	}
 	if (!store_exists(env->dir))
-		return diag_fail(d, RC_NOTFOUND, command_message(env, MSG_STORE_NONE), env->dir);
+		return store_missing(env->dir, d);
 	env->is_daemon = daemon_runs(env->dir);
 	if (kind == COMMAND_READ)
 		return run_on(c, env, false, d);

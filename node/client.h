@@ -21,13 +21,22 @@ RC_CHECK bool client_output(struct command_env *env);
 
 /* ---- client_sync.c: a round without a daemon, in this process.  The lock is held. */
 RC_CHECK enum rc client_sync(struct command_env *env, struct diag *d);
-/* The same over an open engine: with @url, or the parent's when NULL. */
-struct engine;
-RC_CHECK enum rc client_round(struct command_env *env, struct engine *e, const char *url, bool is_compare,
+/* The same over an open replica: with @url, or the parent's when NULL. */
+struct store;
+RC_CHECK enum rc client_round(struct command_env *env, const struct store *s, const char *url, bool is_compare,
     struct diag *d);
 
-/* ---- setup.c: init and join make a data directory */
+/* ---- client_setup.c, client_join.c: init and join make a data directory */
 RC_CHECK enum rc client_init(struct command_env *env, struct diag *d);
 RC_CHECK enum rc client_join(struct command_env *env, struct diag *d);
+/* Tell what was made: the text @id about env->dir, @unit and, when it is not NULL, @file. */
+void client_made_show(struct command_env *env, enum message_id id, const char *unit, const char *file);
+
+/* ---- client_passphrase.c */
+RC_CHECK enum rc client_passphrase(struct command_env *env, struct diag *d);
+
+/* ---- client_backup.c */
+RC_CHECK enum rc client_backup(struct command_env *env, struct diag *d);
+RC_CHECK enum rc client_restore(struct command_env *env, struct diag *d);
 
 #endif

@@ -5,9 +5,11 @@
 #include "node/local.h"
 #include "node/state_watch.h"
 #include "node/store.h"
+#include "node/tls.h"
 
 struct one_round {
 	uv_loop_t loop;
+	struct tls *tls;
 	struct http_client *http;
 	struct writer *writer;
 	struct reader *reader;		/* NULL: rows are not compared, as when a node is being made */
@@ -47,7 +49,7 @@ on_done(void *user, const struct sync_result *r)
 static enum rc
 parts_start(struct one_round *o, struct engine *e, const char *dir, struct diag *d)
 {
-	const struct http_client_options http = { 0 };
+	const struct http_client_options http = { .tls = o->tls };
 	const struct writer_events events = { NULL, NULL, NULL, NULL };
 	enum rc rc;
 
@@ -83,8 +85,9 @@ round_run(struct one_round *o, struct engine *e, const char *dir, struct sync_cl
 }
 
 enum rc
-client_round(struct command_env *env, struct engine *e, const char *url, bool is_compare, struct diag *d)
+client_round(struct command_env *env, const struct store *s, const char *url, bool is_compare, struct diag *d)
 {
+	struct engine *e = s->engine;
 	struct one_round *o = mem_alloc(sizeof(*o));
 	struct bytes parent;
 	bool is_parent = url == NULL;
@@ -101,6 +104,8 @@ client_round(struct command_env *env, struct engine *e, const char *url, bool is
 	if (rc == RC_OK && url == NULL)
 		rc = diag_fail(d, RC_INPUT, "%s", command_message(env, MSG_PARENT_NONE));
 	c.url = url;
+	if (rc == RC_OK && sync_client_is_tls(url))
+		rc = tls_new(s->seed, &o->tls, d);
 	if (rc == RC_OK)
 		rc = round_run(o, e, env->dir, &c, d);
 	if (rc == RC_OK && (rc = o->result.rc) != RC_OK)
@@ -108,6 +113,7 @@ client_round(struct command_env *env, struct engine *e, const char *url, bool is
 	if (rc == RC_OK)
 		rc = command_sync_show(env, &o->result, d);
 	bytes_free(&parent);
+	tls_free(o->tls);
 	mem_free(o);
 	return rc;
 }
@@ -124,7 +130,7 @@ client_sync(struct command_env *env, struct diag *d)
 	    (rc = store_open(&store, env->dir, true, d)) != RC_OK)
 		return rc;
 	if ((rc = local_create(store.db, d)) == RC_OK)
-		rc = client_round(env, store.engine, url, is_compare, d);
+		rc = client_round(env, &store, url, is_compare, d);
 	store.is_broken = rc == RC_DISK;
 	store_close(&store);
 	return rc;

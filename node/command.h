@@ -22,7 +22,7 @@
 
 enum command_kind {
 	COMMAND_BARE,		/* needs no node: help */
-	COMMAND_SETUP,		/* makes a node: init, join */
+	COMMAND_SETUP,		/* makes a node, or copies one: init, join, backup, restore */
 	COMMAND_READ,		/* reads the replica */
 	COMMAND_WRITE,		/* needs the writing engine */
 	COMMAND_SYNC,		/* talks to another node */

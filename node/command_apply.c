@@ -8,6 +8,8 @@
 #define APPLY_LINE_BYTES_MAX ((size_t)4 << 20)
 #define APPLY_LINES_PER_TURN 64		/* then others may write */
 #define APPLY_CHANGES_MAX 20000		/* of one line */
+#define APPLY_ROWS_MAX 64		/* handed to the engine at once */
+#define APPLY_CELLS_MAX (8 * COLUMNS_MAX)
 
 struct apply {
 	const char *name;		/* of the file */
@@ -15,6 +17,12 @@ struct apply {
 	size_t at;			/* offset of the next line */
 	size_t line;			/* number of the line under way */
 	struct json_write w;
+	/* rows that are read, and not yet written */
+	struct save_change rows[APPLY_ROWS_MAX];
+	struct save_cell cells[APPLY_CELLS_MAX];
+	struct save_key keys[APPLY_ROWS_MAX];
+	const struct catalogue_table *tables[APPLY_ROWS_MAX];
+	size_t rows_count, cells_count;
 };
 
 /* Something in the line is not as it should be: the member @what. */
@@ -68,18 +76,51 @@ key_put(struct command_env *env, struct apply *a, const struct catalogue_table *
 	bytes_free(&text);
 }
 
-/* One of the line's changes.  The key of its row goes to env->out, with a blank behind it. */
+/* Write the rows that were read.  Their keys go to env->out, each with a blank behind it. */
+static enum rc
+rows_write(struct command_env *env, struct apply *a, struct save *s, struct diag *d)
+{
+	size_t i, failed;
+	enum rc rc;
+
+	if ((rc = save_rows(s, a->rows, a->rows_count, a->keys, &failed, d)) != RC_OK)
+		return rc;
+	for (i = 0; i < a->rows_count; i++)
+		key_put(env, a, a->tables[i], span_of(a->keys[i].b, a->keys[i].n));
+	a->rows_count = 0;
+	a->cells_count = 0;
+	return RC_OK;
+}
+
+static enum rc
+row_add(struct command_env *env, struct apply *a, struct save *s, const struct catalogue_table *t, struct span key,
+    const struct cJSON *set, struct diag *d)
+{
+	struct save_cell *cells;
+	size_t count = 0;
+	enum rc rc;
+
+	if ((a->rows_count == APPLY_ROWS_MAX || APPLY_CELLS_MAX - a->cells_count < COLUMNS_MAX) &&
+	    (rc = rows_write(env, a, s, d)) != RC_OK)
+		return rc;
+	cells = a->cells + a->cells_count;
+	if ((rc = cells_parse(env, t, set, cells, &count, d)) != RC_OK)
+		return rc;
+	a->rows[a->rows_count] = (struct save_change){ span_str(t->name), key, cells, count };
+	a->tables[a->rows_count++] = t;
+	a->cells_count += count;
+	return RC_OK;
+}
+
+/* One of the line's changes. */
 static enum rc
 change_run(struct command_env *env, struct apply *a, struct save *s, const struct cJSON *change, struct diag *d)
 {
 	static const char *const names[] = { "table", "key", "set", "delete" };
-	struct save_cell cells[COLUMNS_MAX];
 	const struct catalogue_table *t;
 	struct span text, key = span_of(NULL, 0);
-	struct save_key key_out;
 	const char *unknown;
 	bool is_delete = false;
-	size_t count = 0;
 	enum rc rc;
 
 	if (json_kind(change) != JSON_OBJECT)
@@ -98,17 +139,15 @@ change_run(struct command_env *env, struct apply *a, struct save *s, const struc
 	if (json_member(change, "delete") != NULL &&
 	    (!json_bool(json_member(change, "delete"), &is_delete) || !is_delete || json_member(change, "set") != NULL))
 		return change_fail(env, d, MSG_APPLY_MEMBER, "delete");
-	if (is_delete) {
-		if ((rc = save_delete(s, span_str(t->name), key, d)) == RC_NOTFOUND)
-			rc = diag_fail(d, rc, command_message(env, MSG_ROW_NOT_FOUND), t->name, (const char *)text.p);
-	} else if ((rc = cells_parse(env, t, json_member(change, "set"), cells, &count, d)) == RC_OK) {
-		rc = save_row(s, span_str(t->name), key, cells, count, &key_out, d);
-		key = span_of(key_out.b, key_out.n);
-	}
-	if (rc != RC_OK)
+	if (!is_delete)
+		return row_add(env, a, s, t, key, json_member(change, "set"), d);
+	if ((rc = rows_write(env, a, s, d)) != RC_OK)
 		return rc;
-	key_put(env, a, t, key);
-	return RC_OK;
+	if ((rc = save_delete(s, span_str(t->name), key, d)) == RC_NOTFOUND)
+		rc = diag_fail(d, rc, command_message(env, MSG_ROW_NOT_FOUND), t->name, (const char *)text.p);
+	if (rc == RC_OK)
+		key_put(env, a, t, key);
+	return rc;
 }
 
 static enum rc
@@ -159,8 +198,12 @@ save_run(struct command_env *env, struct apply *a, const struct cJSON *root, str
 		json_write_key(&a->w, "keys");
 		json_write_array(&a->w);
 	}
+	a->rows_count = 0;
+	a->cells_count = 0;
 	for (change = json_first(changes); change != NULL && rc == RC_OK; change = json_next(change))
 		rc = change_run(env, a, s, change, d);
+	if (rc == RC_OK)
+		rc = rows_write(env, a, s, d);
 	if (rc == RC_OK)
 		rc = save_commit(s, &r, d);
 	else

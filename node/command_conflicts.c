@@ -26,7 +26,7 @@ sibling_json(struct conflict_sink *s, const struct conflict *c, const struct con
 	cell_json_origin("node", b->origin, &s->w);
 	json_write_key(&s->w, "author");
 	json_write_string(&s->w, b->author);
-	cell_json_time("time", b->hlc, &s->w);
+	cell_json_time("time", b->effective, &s->w);
 	json_write_key(&s->w, "level");
 	json_write_cstr(&s->w, catalogue_level_name(b->level));
 	json_write_key(&s->w, "deleted");
@@ -77,7 +77,7 @@ conflict_show(struct conflict_sink *s, const struct conflict *c)
 	for (i = 0; i < c->siblings_count; i++) {
 		const struct conflict_sibling *b = &c->siblings[i];
 
-		key_time_format(HLC_MS(b->hlc), when);
+		key_time_format(HLC_MS(b->effective), when);
 		bytes_fmt(out, "  %zu%s  ", i, b->is_shown ? "*" : " ");
 		bytes_clear(&text);
 		if (b->is_deleted)
@@ -264,8 +264,9 @@ struct quarantine_sink {
 	size_t count;
 };
 
+/* @holder: the node that put it into quarantine, by its receipt; NULL: we did. */
 static void
-quarantined_json(struct quarantine_sink *s, const struct quarantined *q)
+quarantined_json(struct quarantine_sink *s, const uint8_t *holder, const struct quarantined *q)
 {
 	json_write_object(&s->w);
 	json_write_key(&s->w, "id");
@@ -278,26 +279,32 @@ quarantined_json(struct quarantine_sink *s, const struct quarantined *q)
 	json_write_string(&s->w, q->author);
 	json_write_key(&s->w, "reason");
 	json_write_string(&s->w, q->reason);
-	cell_json_time("time", q->hlc, &s->w);
+	cell_json_time("time", q->effective, &s->w);
+	if (holder != NULL) {
+		cell_json_origin("where", holder, &s->w);
+	} else {
+		json_write_key(&s->w, "where");
+		json_write_cstr(&s->w, "here");
+	}
 	json_write_object_end(&s->w);
 }
 
 static enum rc
-on_quarantined(void *ctx, const struct quarantined *q)
+on_quarantined_above(void *ctx, const uint8_t *holder, const struct quarantined *q)
 {
 	struct quarantine_sink *s = ctx;
-	char when[TIME_TEXT_CHARS + 1];
+	char when[TIME_TEXT_CHARS + 1], where[2 * ORIGIN_BYTES + 1];
 	struct bytes unit;
 
-	if (s->id != 0 && s->id != q->id)
+	if (s->id != 0 && (s->id != q->id || s->count != 0))	/* one of several who say so */
 		return RC_OK;
 	s->count++;
 	if (s->env->is_json) {
-		quarantined_json(s, q);
+		quarantined_json(s, holder, q);
 		command_flush(s->env);
 		return RC_OK;
 	}
-	key_time_format(HLC_MS(q->hlc), when);
+	key_time_format(HLC_MS(q->effective), when);
 	bytes_init(&unit);
 	cell_unit_text(s->env->engine, q->unit, &unit);
 	table_print_int64(&s->table, (int64_t)q->id);
@@ -305,8 +312,17 @@ on_quarantined(void *ctx, const struct quarantined *q)
 	table_print_cell(&s->table, span_bytes(&unit));
 	table_print_cstr(&s->table, q->commit);
 	table_print_cell(&s->table, q->reason);
+	if (holder != NULL)
+		cell_origin_text(holder, where);
+	table_print_cstr(&s->table, holder == NULL ? command_message(s->env, MSG_HELD_HERE) : where);
 	bytes_free(&unit);
 	return RC_OK;
+}
+
+static enum rc
+on_quarantined(void *ctx, const struct quarantined *q)
+{
+	return on_quarantined_above(ctx, NULL, q);
 }
 
 static enum rc
@@ -318,6 +334,10 @@ quarantine_emit(struct quarantine_sink *s, struct diag *d)
 	if (env->is_json && s->id == 0)
 		json_write_array(&s->w);
 	if ((rc = conflict_quarantine_each(env->engine, on_quarantined, s, d)) != RC_OK)
+		return rc;
+	/* "show" gives one object: ours, where we have it. */
+	if ((s->id == 0 || s->count == 0) &&
+	    (rc = receipt_quarantine_each(env->engine, on_quarantined_above, s, d)) != RC_OK)
 		return rc;
 	if (s->id != 0 && s->count == 0)
 		return diag_fail(d, RC_NOTFOUND, "%s", command_message(env, MSG_QUARANTINE_NOT_FOUND));
@@ -337,10 +357,13 @@ enum rc
 command_quarantine(struct command_env *env, struct diag *d)
 {
 	static const struct table_column columns[] = {
-		{ "id", true }, { "time", false }, { "unit", false }, { "commit", false }, { "reason", false }
+		{ "id", true }, { "time", false }, { "unit", false }, { "commit", false }, { "reason", false },
+		{ "where", false }
 	};
-	static const char *const words[] = { "show", "ID" };
-	const struct command_shape shape = { NULL, 0, 0, 2, words };
+	static const struct command_flag flags[] = { { "--note", true } };
+	static const char *const words[] = { "show|release", "ID" };
+	const struct command_shape shape = { flags, 1, 0, 2, words };
+	bool is_release;
 	struct quarantine_sink s = { .env = env };
 	struct command_args args;
 	int64_t id = 0;
@@ -348,12 +371,17 @@ command_quarantine(struct command_env *env, struct diag *d)
 
 	if ((rc = command_args(env, &shape, &args, d)) != RC_OK)
 		return rc;
-	if (args.words_count != 0 && strcmp(args.word[0], "show") != 0)
+	is_release = args.words_count != 0 && strcmp(args.word[0], "release") == 0;
+	if (args.words_count != 0 && !is_release && strcmp(args.word[0], "show") != 0)
 		return command_usage(env, d, MSG_COMMAND_UNKNOWN, args.word[0]);
+	if (args.value[0] != NULL && !is_release)
+		return command_usage(env, d, MSG_COMMAND_UNKNOWN, "--note");
 	if (args.words_count == 1)
 		return command_usage(env, d, MSG_ARGUMENT_MISSING, words[1]);
 	if (args.words_count == 2 && (!text_int64(span_str(args.word[1]), &id) || id <= 0))
 		return diag_fail(d, RC_NOTFOUND, "%s", command_message(env, MSG_QUARANTINE_NOT_FOUND));
+	if (is_release)
+		return command_quarantine_release(env, (uint64_t)id, args.value[0], d);
 	s.id = (uint64_t)id;
 	json_write_init(&s.w, &env->out, false);
 	table_print_init(&s.table, columns, sizeof(columns) / sizeof(columns[0]));

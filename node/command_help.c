@@ -9,7 +9,12 @@
 static const struct command g_commands[] = {
 	{ "init", COMMAND_SETUP, COMMAND_FILES_NONE, NULL, HELP(INIT) },
 	{ "invite", COMMAND_WRITE, COMMAND_FILES_NONE, command_invite, HELP(INVITE) },
+	{ "admit", COMMAND_WRITE, COMMAND_FILES_FROM_1, command_admit, HELP(ADMIT) },
 	{ "join", COMMAND_SETUP, COMMAND_FILES_NONE, NULL, HELP(JOIN) },
+	{ "backup", COMMAND_SETUP, COMMAND_FILES_NONE, NULL, HELP(BACKUP) },
+	{ "restore", COMMAND_SETUP, COMMAND_FILES_NONE, NULL, HELP(RESTORE) },
+	{ "passphrase", COMMAND_SETUP, COMMAND_FILES_NONE, NULL, HELP(PASSPHRASE) },
+	{ "revoke", COMMAND_WRITE, COMMAND_FILES_NONE, command_revoke, HELP(REVOKE) },
 	{ "peers", COMMAND_READ, COMMAND_FILES_NONE, command_peers, HELP(PEERS) },
 	{ "serve", COMMAND_SERVE, COMMAND_FILES_NONE, NULL, HELP(SERVE) },
 	{ "put", COMMAND_WRITE, COMMAND_FILES_CELLS, command_put, HELP(PUT) },
@@ -52,12 +57,11 @@ command_at(size_t index)
 enum command_kind
 command_kind(const struct command *c, int argc, const char *const *argv)
 {
+	const char *word = c->run == command_conflicts ? "resolve" : c->run == command_quarantine ? "release" : NULL;
 	int i;
 
-	if (c->run != command_conflicts)
-		return c->kind;
-	for (i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "resolve") == 0)
+	for (i = 1; i < argc && word != NULL; i++) {
+		if (strcmp(argv[i], word) == 0)
 			return COMMAND_WRITE;
 	}
 	return c->kind;

@@ -102,7 +102,7 @@ command_job_submit(struct command_job *job)
 	job->env.disk_free_bytes = store_free_bytes(n->dir);
 	switch (command_kind(job->command, job->env.argc, job->env.argv)) {
 	case COMMAND_WRITE:
-		if (writer_is_full(n->writer)) {
+		if (writer_is_full(n->writer, WRITER_LOCAL)) {
 			return diag_fail(&job->diag, RC_BUSY, "%s", command_message(&job->env, MSG_DAEMON_FULL));
 		}
 		job->writer.source = WRITER_LOCAL;

@@ -1,5 +1,6 @@
 /* log: who changed what, when, where, from what to what. */
 #include "node/cell.h"
+#include "node/command_held.h"
 #include "node/command_row.h"
 #include "node/text.h"
 
@@ -10,6 +11,7 @@ struct log_sink {
 	struct json_write w;
 	bool is_one_row;
 	uint64_t commits_count;
+	struct diag *d;
 };
 
 /* A change of the whole row has no column: null from and to stand for "not there". */
@@ -47,15 +49,16 @@ change_json(struct log_sink *s, const struct history_change *c)
 	json_write_object_end(&s->w);
 }
 
-static void
+static enum rc
 commit_json(struct log_sink *s, const struct history_commit *c)
 {
+	enum rc rc = RC_OK;
 	size_t i;
 
 	json_write_object(&s->w);
 	json_write_key(&s->w, "commit");
 	json_write_cstr(&s->w, c->commit);
-	cell_json_time("time", c->hlc, &s->w);
+	cell_json_time("time", c->effective, &s->w);
 	cell_json_unit("unit", s->env->engine, c->unit, &s->w);
 	cell_json_origin("node", c->origin, &s->w);
 	json_write_key(&s->w, "author");
@@ -68,7 +71,10 @@ commit_json(struct log_sink *s, const struct history_commit *c)
 	for (i = 0; i < c->changes_count; i++)
 		change_json(s, &c->changes[i]);
 	json_write_array_end(&s->w);
+	if (s->is_one_row)	/* of the whole log it would take long */
+		rc = command_held_json(s->env, c->version, &s->w, s->d);
 	json_write_object_end(&s->w);
+	return rc;
 }
 
 static void
@@ -115,14 +121,15 @@ change_show(struct log_sink *s, const struct history_change *c)
 	bytes_byte(out, '\n');
 }
 
-static void
+static enum rc
 commit_show(struct log_sink *s, const struct history_commit *c)
 {
+	enum rc rc = RC_OK;
 	struct bytes *out = &s->env->out;
 	char text[TIME_TEXT_CHARS + 1];
 	size_t i;
 
-	key_time_format(HLC_MS(c->hlc), text);
+	key_time_format(HLC_MS(c->effective), text);
 	bytes_fmt(out, "%s  %s  ", c->commit, text);
 	cell_unit_text(s->env->engine, c->unit, out);
 	if (c->author.n != 0) {
@@ -138,20 +145,24 @@ commit_show(struct log_sink *s, const struct history_commit *c)
 		bytes_fmt(out, command_message(s->env, MSG_LOG_MORE), c->changes_count - i);
 		bytes_byte(out, '\n');
 	}
+	if (s->is_one_row) {
+		bytes_fmt(out, "    (%s: ", command_message(s->env, MSG_HELD));
+		rc = command_held_show(s->env, c->version, out, s->d);
+		bytes_str(out, ")\n");
+	}
+	return rc;
 }
 
 static enum rc
 on_commit(void *ctx, const struct history_commit *c)
 {
 	struct log_sink *s = ctx;
+	enum rc rc;
 
 	s->commits_count++;
-	if (s->env->is_json)
-		commit_json(s, c);
-	else
-		commit_show(s, c);
+	rc = s->env->is_json ? commit_json(s, c) : commit_show(s, c);
 	command_flush(s->env);
-	return s->env->out.failed ? RC_NOMEM : RC_OK;
+	return rc == RC_OK && s->env->out.failed ? RC_NOMEM : rc;
 }
 
 enum rc
@@ -159,7 +170,7 @@ command_log(struct command_env *env, struct diag *d)
 {
 	static const char *const words[] = { "TABLE", "KEY" };
 	const struct command_shape shape = { NULL, 0, 0, 2, words };
-	struct log_sink s = { .env = env };
+	struct log_sink s = { .env = env, .d = d };
 	const struct catalogue_table *t;
 	struct command_args args;
 	struct span key;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "node/cell.h"
+#include "node/command_held.h"
 #include "node/record.h"
 #include "node/text.h"
 
@@ -154,12 +155,14 @@ command_delete(struct command_env *env, struct diag *d)
 }
 
 /* For people: a line for each column that has a value. */
-static void
-row_show(struct command_env *env, const struct record *row)
+static enum rc
+row_show(struct command_env *env, const struct record *row, struct diag *d)
 {
 	const struct catalogue_table *t = row->table;
 	struct bytes *out = &env->out, text;
+	const char *held = command_message(env, MSG_HELD);
 	size_t width = strlen(t->key_column), i;
+	enum rc rc;
 
 	for (i = 0; i < t->columns_count; i++)
 		width = strlen(t->columns[i].name) > width ? strlen(t->columns[i].name) : width;
@@ -177,6 +180,10 @@ row_show(struct command_env *env, const struct record *row)
 		bytes_byte(out, '\n');
 	}
 	bytes_free(&text);
+	bytes_fmt(out, "(%s: ", held);
+	if ((rc = command_held_show(env, row->version, out, d)) == RC_OK)
+		bytes_str(out, ")\n");
+	return rc;
 }
 
 enum rc
@@ -196,12 +203,16 @@ command_get(struct command_env *env, struct diag *d)
 	    (rc = cell_key_parse(env, t, span_str(args.word[1]), &key, d)) != RC_OK ||
 	    (rc = record_get(env, t, key, &row, d)) != RC_OK)
 		return rc;
-	if (!env->is_json) {
-		row_show(env, &row);
-		return RC_OK;
-	}
+	if (!env->is_json)
+		return row_show(env, &row, d);
 	json_write_init(&w, &env->out, false);
-	record_json(env->engine, &row, &w);
+	json_write_object(&w);
+	record_json_members(env->engine, &row, &w);
+	if ((rc = command_held_json(env, row.version, &w, d)) != RC_OK) {
+		bytes_clear(&env->out);
+		return rc;
+	}
+	json_write_object_end(&w);
 	command_json_end(env, &w);
 	return RC_OK;
 }

@@ -39,6 +39,11 @@ RC_CHECK enum rc command_peers(struct command_env *env, struct diag *d);
 
 /* command_invite.c */
 RC_CHECK enum rc command_invite(struct command_env *env, struct diag *d);
+RC_CHECK enum rc command_admit(struct command_env *env, struct diag *d);
+
+/* command_trust.c */
+RC_CHECK enum rc command_revoke(struct command_env *env, struct diag *d);
+RC_CHECK enum rc command_quarantine_release(struct command_env *env, uint64_t id, const char *note, struct diag *d);
 
 /* command_help.c */
 RC_CHECK enum rc command_help(struct command_env *env, struct diag *d);

@@ -3,11 +3,15 @@
 #include <string.h>
 
 #include "node/cell.h"
+#include "node/clock_show.h"
+#include "node/command_held.h"
 #include "node/command_row.h"
+#include "node/fork_show.h"
 #include "node/local.h"
 #include "node/state_record.h"
 #include "node/store.h"
 #include "node/table_print.h"
+#include "sync/revocation.h"
 
 /* What `status` tells, gathered once for both forms of output. */
 struct report {
@@ -17,6 +21,7 @@ struct report {
 	char contact[TIME_TEXT_CHARS + 1];	/* "" never */
 	char now[TIME_TEXT_CHARS + 1];
 	bool has_parent, has_backlog;
+	bool is_restored;			/* and not reconciled since */
 	struct exchange_backlog to_send;
 	uint64_t conflicts, quarantine;
 	struct state_record state;		/* compared with the parent */
@@ -50,6 +55,7 @@ report_fill(struct command_env *env, struct report *r, struct diag *d)
 	/* Before the first round with it the parent may not be known well enough to say. */
 	if (r->has_parent)
 		r->has_backlog = exchange_to_send(env->engine, self->parent, &r->to_send, NULL) == RC_OK;
+	r->is_restored = local_get_ms(db, LOCAL_RESTORED_MS) != 0;
 	r->conflicts = conflict_count(env->engine);
 	r->quarantine = conflict_quarantine_count(env->engine);
 	return RC_OK;
@@ -65,11 +71,12 @@ text_json(struct json_write *w, const char *name, const struct bytes *text)
 		json_write_string(w, span_bytes(text));
 }
 
-static void
-report_json(struct command_env *env, const struct report *r)
+static enum rc
+report_json(struct command_env *env, const struct report *r, struct diag *d)
 {
 	const struct engine_identity *self = engine_self(env->engine);
 	struct json_write w;
+	enum rc rc;
 
 	json_write_init(&w, &env->out, false);
 	json_write_object(&w);
@@ -106,19 +113,23 @@ report_json(struct command_env *env, const struct report *r)
 	} else {
 		json_write_null(&w);
 	}
-	json_write_key(&w, "to_receive");	/* known only to the other side */
-	json_write_null(&w);
-	json_write_key(&w, "receipts");
-	json_write_array(&w);
-	json_write_array_end(&w);
+	if ((rc = command_held_report_json(env, &w, d)) != RC_OK)
+		return rc;
 	json_write_key(&w, "conflicts");
 	json_write_uint64(&w, r->conflicts);
 	json_write_key(&w, "quarantine");
 	json_write_uint64(&w, r->quarantine);
+	json_write_key(&w, "restored");
+	json_write_bool(&w, r->is_restored);
+	json_write_key(&w, "forks");
+	if ((rc = fork_show_json(env->engine, &w, d)) != RC_OK)
+		return rc;
 	json_write_key(&w, "clock");
 	json_write_object(&w);
 	json_write_key(&w, "now");
 	json_write_cstr(&w, r->now);
+	if ((rc = clock_show_json(env->engine, &w, d)) != RC_OK)
+		return rc;
 	json_write_object_end(&w);
 	json_write_key(&w, "disk");
 	json_write_object(&w);
@@ -131,6 +142,7 @@ report_json(struct command_env *env, const struct report *r)
 	json_write_bool(&w, env->is_daemon);
 	json_write_object_end(&w);
 	command_json_end(env, &w);
+	return RC_OK;
 }
 
 static void
@@ -139,15 +151,19 @@ line(struct command_env *env, enum message_id title, const char *text)
 	bytes_fmt(&env->out, "%s: %s\n", command_message(env, title), text[0] == '\0' ? "-" : text);
 }
 
-static void
-report_show(struct command_env *env, struct report *r)
+static enum rc
+report_show(struct command_env *env, struct report *r, struct diag *d)
 {
 	char number[64], state[TIME_TEXT_CHARS + 32];
+	uint64_t forks;
+	enum rc rc;
 
 	line(env, MSG_STATUS_NODE, r->node);
 	line(env, MSG_STATUS_UNIT, bytes_cstr(&r->unit) == NULL ? "" : (char *)r->unit.p);
 	line(env, MSG_STATUS_PARENT, bytes_cstr(&r->url) == NULL ? "" : r->url.n == 0 ? r->parent : (char *)r->url.p);
 	line(env, MSG_STATUS_CONTACT, r->contact);
+	if (r->is_restored)
+		bytes_fmt(&env->out, "%s\n", command_message(env, MSG_STATUS_RESTORED));
 	if (r->has_parent) {
 		(void)snprintf(state, sizeof(state), "%s %s", command_message(env,
 		    r->state.verdict == EXCHANGE_SAME ? MSG_STATE_EQUAL :
@@ -161,12 +177,23 @@ report_show(struct command_env *env, struct report *r)
 		    (unsigned long long)r->to_send.bytes);
 		line(env, MSG_STATUS_TO_SEND, number);
 	}
+	if ((rc = command_held_report_show(env, d)) != RC_OK)
+		return rc;
 	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)r->conflicts);
 	line(env, MSG_STATUS_CONFLICTS, number);
 	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)r->quarantine);
 	line(env, MSG_STATUS_QUARANTINE, number);
+	if ((forks = fork_show_count(env->engine)) != 0) {
+		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)forks);
+		line(env, MSG_STATUS_FORKS, number);
+		if ((rc = fork_show_text(env->engine, command_message(env, MSG_STATUS_FORK), &env->out, d)) != RC_OK)
+			return rc;
+	}
+	if ((rc = clock_show_text(env, d)) != RC_OK)
+		return rc;
 	(void)snprintf(number, sizeof(number), "%llu MB", (unsigned long long)(env->disk_free_bytes >> 20));
 	line(env, MSG_STATUS_DISK, number);
+	return RC_OK;
 }
 
 enum rc
@@ -183,12 +210,10 @@ command_report(struct command_env *env, struct diag *d)
 	bytes_init(&r.unit);
 	bytes_init(&r.url);
 	bytes_init(&r.error);
-	if ((rc = report_fill(env, &r, d)) == RC_OK) {
-		if (env->is_json)
-			report_json(env, &r);
-		else
-			report_show(env, &r);
-	}
+	if ((rc = report_fill(env, &r, d)) == RC_OK)
+		rc = env->is_json ? report_json(env, &r, d) : report_show(env, &r, d);
+	if (rc != RC_OK)
+		bytes_clear(&env->out);
 	bytes_free(&r.error);
 	bytes_free(&r.url);
 	bytes_free(&r.unit);
@@ -210,6 +235,10 @@ on_peer(void *ctx, const struct credential *c)
 	char name[64], origin[2 * ORIGIN_BYTES + 1], when[TIME_TEXT_CHARS + 1] = "";
 	bool is_self = memcmp(c->origin, self->origin, ORIGIN_BYTES) == 0;
 	bool is_parent = memcmp(c->origin, self->parent, ORIGIN_BYTES) == 0;
+	bool is_forked = fork_show_is_forked(p->env->engine, c->origin);
+	bool is_revoked = revocation_of(p->env->engine, c->pubkey) != NULL;
+	const char *relation = is_self ? "self" : is_parent ? "parent" :
+	    memcmp(c->pubkey, self->pubkey, PUBKEY_BYTES) == 0 ? "earlier self" : "";
 	struct bytes url, unit;
 	uint64_t ms;
 	enum rc rc;
@@ -233,7 +262,11 @@ on_peer(void *ctx, const struct credential *c)
 		json_write_key(&p->w, "level");
 		json_write_cstr(&p->w, catalogue_level_name(c->level));
 		json_write_key(&p->w, "relation");
-		json_write_cstr(&p->w, is_self ? "self" : is_parent ? "parent" : NULL);
+		json_write_cstr(&p->w, relation[0] == '\0' ? NULL : relation);
+		json_write_key(&p->w, "revoked");
+		json_write_bool(&p->w, is_revoked);
+		json_write_key(&p->w, "forked");
+		json_write_bool(&p->w, is_forked);
 		text_json(&p->w, "url", &url);
 		json_write_key(&p->w, "last_contact");
 		json_write_cstr(&p->w, when[0] == '\0' ? NULL : when);
@@ -242,7 +275,8 @@ on_peer(void *ctx, const struct credential *c)
 		table_print_cstr(&p->table, origin);
 		table_print_cell(&p->table, span_bytes(&unit));
 		table_print_cstr(&p->table, c->name);
-		table_print_cstr(&p->table, is_self ? "self" : is_parent ? "parent" : "");
+		table_print_cstr(&p->table, is_revoked ? command_message(p->env, MSG_PEER_REVOKED) : relation);
+		table_print_cstr(&p->table, is_forked ? command_message(p->env, MSG_PEER_FORKED) : "");
 		table_print_cell(&p->table, span_bytes(&url));
 		table_print_cstr(&p->table, when);
 	}
@@ -255,8 +289,8 @@ enum rc
 command_peers(struct command_env *env, struct diag *d)
 {
 	static const struct table_column columns[] = {
-		{ "node", false }, { "unit", false }, { "name", false }, { "relation", false }, { "address", false },
-		{ "last contact", false }
+		{ "node", false }, { "unit", false }, { "name", false }, { "relation", false }, { "forked", false },
+		{ "address", false }, { "last contact", false }
 	};
 	const struct command_shape shape = { NULL, 0, 0, 0, NULL };
 	struct peers p = { .env = env };

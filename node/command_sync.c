@@ -49,6 +49,8 @@ show_json(struct command_env *env, const struct sync_result *r)
 		json_write_bool(&w, r->state == EXCHANGE_SAME);
 	else
 		json_write_null(&w);
+	json_write_key(&w, "held_back");	/* streams that came and wait: a clock is wrong */
+	json_write_uint64(&w, r->counts.held_back);
 	json_write_key(&w, "requests");
 	json_write_uint64(&w, r->requests);
 	json_write_key(&w, "bytes_up");

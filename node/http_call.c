@@ -1,11 +1,16 @@
 #include "node/http_call.h"
 
+#include <sodium.h>
 #include <string.h>
 
 #include "node/http_client_impl.h"
+#include "node/message.h"
 
 #define RETRY_AFTER_SECONDS_MAX 86400
 #define PROTOCOLS "http,https"
+#define RECORD_HEAD_BYTES 5
+#define RECORD_KIND_MIN 20		/* change of cipher */
+#define RECORD_KIND_MAX 23		/* data */
 
 static bool
 set_long(CURL *e, CURLoption o, long v)
@@ -71,6 +76,16 @@ on_head(char *p, size_t size, size_t count, void *user)
 	return call->is_too_long || call->state != HTTP_CALL_RUNNING ? n + 1 : n;
 }
 
+/* The length of a TLS record, when @p is its head, which libcurl shows before it shows what is in it. */
+static size_t
+record_bytes(const char *p, size_t n)
+{
+	const uint8_t *b = (const uint8_t *)p;
+	bool is_head = n == RECORD_HEAD_BYTES && b[0] >= RECORD_KIND_MIN && b[0] <= RECORD_KIND_MAX && b[1] == 3;
+
+	return is_head ? RECORD_HEAD_BYTES + ((size_t)b[3] << 8 | b[4]) : 0;
+}
+
 /* Count what goes out.  CURLINFO_REQUEST_SIZE and CURLINFO_SIZE_UPLOAD overlap by the part of the
  * body that went out together with the head, and neither tells how much that was. */
 static int
@@ -79,9 +94,12 @@ on_trace(CURL *easy, curl_infotype type, char *p, size_t n, void *user)
 	struct http_call *call = user;
 
 	(void)easy;
-	(void)p;
 	if (type == CURLINFO_HEADER_OUT || type == CURLINFO_DATA_OUT)
 		call->sent_bytes += n;
+	else if (type == CURLINFO_SSL_DATA_OUT)
+		call->tls_sent_bytes += record_bytes(p, n);
+	else if (type == CURLINFO_SSL_DATA_IN)
+		call->tls_received_bytes += record_bytes(p, n);
 	return 0;
 }
 
@@ -171,16 +189,64 @@ set_rules(CURL *e, const struct http_call_options *o)
 	    set_long(e, CURLOPT_LOW_SPEED_TIME, (long)o->low_speed_seconds);
 }
 
-static bool
-set_target(CURL *e, const struct http_call_options *o)
+/* Called by libcurl for each new connection, after it has set @context up itself. */
+static CURLcode
+on_tls_context(CURL *easy, void *context, void *user)
 {
-	/* A pinned key is trust enough: neighbours sign their own certificates. */
-	bool is_ok = o->tls_pin == NULL || (set_text(e, CURLOPT_PINNEDPUBLICKEY, o->tls_pin) &&
-	    set_long(e, CURLOPT_SSL_VERIFYPEER, 0) && set_long(e, CURLOPT_SSL_VERIFYHOST, 0));
+	struct http_call *call = user;
 
-	return is_ok && set_text(e, CURLOPT_URL, o->url) &&
-	    (o->unix_socket_path == NULL ||
-		set_text(e, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket_path));
+	(void)easy;
+	return tls_prepare(call->tls, context, &call->check) ? CURLE_OK : CURLE_SSL_CONNECT_ERROR;
+}
+
+/* The one key also in libcurl's own words: it then uses no connection or session that was made for another, and looks
+ * once more itself.  A call that takes several keys has its connection for itself. */
+static bool
+set_pin(struct http_call *call, struct span keys)
+{
+	static const uint8_t prefix[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00 };
+	uint8_t info[sizeof(prefix) + PUBKEY_BYTES], hash[crypto_hash_sha256_BYTES];	/* SubjectPublicKeyInfo */
+	char pin[sizeof("sha256//") + sodium_base64_ENCODED_LEN(sizeof(hash), sodium_base64_VARIANT_ORIGINAL)] =
+	    "sha256//";
+	CURL *e = call->easy;
+
+	if (keys.n != PUBKEY_BYTES)
+		return set_long(e, CURLOPT_FRESH_CONNECT, 1) && set_long(e, CURLOPT_FORBID_REUSE, 1) &&
+		    set_long(e, CURLOPT_SSL_SESSIONID_CACHE, 0);
+	memcpy(info, prefix, sizeof(prefix));
+	memcpy(info + sizeof(prefix), keys.p, PUBKEY_BYTES);
+	(void)crypto_hash_sha256(hash, info, sizeof(info));
+	(void)sodium_bin2base64(pin + strlen(pin), sizeof(pin) - strlen(pin), hash, sizeof(hash),
+	    sodium_base64_VARIANT_ORIGINAL);
+	return set_text(e, CURLOPT_PINNEDPUBLICKEY, pin);
+}
+
+/* We check ourselves, in tls_prepare(), and trust no certificates of the system's. */
+static bool
+set_tls(struct http_call *call, const struct http_call_options *o)
+{
+	CURL *e = call->easy;
+
+	call->tls = o->tls != NULL || call->client == NULL ? o->tls : call->client->tls;
+	bytes_put(&call->tls_keys, o->tls_keys.p, o->tls_keys.n);
+	call->check.keys = span_bytes(&call->tls_keys);
+	return bytes_rc(&call->tls_keys) == RC_OK && set_long(e, CURLOPT_SSL_VERIFYPEER, 0) &&
+	    set_long(e, CURLOPT_SSL_VERIFYHOST, 0) && set_text(e, CURLOPT_CAINFO, NULL) &&
+	    set_text(e, CURLOPT_CAPATH, NULL) &&
+	    set_long(e, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_3) &&
+	    curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, on_tls_context) == CURLE_OK &&
+	    curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, call) == CURLE_OK && set_pin(call, o->tls_keys);
+}
+
+static bool
+set_target(struct http_call *call, const struct http_call_options *o)
+{
+	CURL *e = call->easy;
+
+	/* Who gives no keys expects no TLS. */
+	return (o->tls_keys.n != 0 ? set_tls(call, o) : set_text(e, CURLOPT_PROTOCOLS_STR, "http")) &&
+	    set_text(e, CURLOPT_URL, o->url) && (o->unix_socket_path == NULL ||
+	    set_text(e, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket_path));
 }
 
 static void
@@ -188,6 +254,7 @@ call_free(struct http_call *call)
 {
 	curl_easy_cleanup(call->easy);
 	curl_slist_free_all(call->headers);
+	bytes_free(&call->tls_keys);
 	mem_free(call);
 }
 
@@ -209,7 +276,7 @@ call_new(struct http_client *client, const struct http_call_options *o)
 	call->user = o->user;
 	if ((call->easy = curl_easy_init()) == NULL || !set_callbacks(call) ||
 	    !set_headers(call, o) || !set_method(call->easy, o) || !set_rules(call->easy, o) ||
-	    !set_target(call->easy, o) ||
+	    !set_target(call, o) ||
 	    (client != NULL && !http_client_adopt(client, call->easy))) {
 		call_free(call);
 		return NULL;
@@ -300,6 +367,8 @@ outcome_of(const struct http_call *call, CURLcode code, int status)
 		return call->fail_rc;
 	if (call->is_too_long)
 		return RC_LIMIT;
+	if (call->check.is_stranger || code == CURLE_SSL_PINNEDPUBKEYNOTMATCH)
+		return RC_PEER;
 	switch (code) {
 	case CURLE_OK:
 		return is_reply_whole(call, status) ? RC_OK : RC_LINK;
@@ -307,6 +376,8 @@ outcome_of(const struct http_call *call, CURLcode code, int status)
 		return RC_NOMEM;
 	case CURLE_URL_MALFORMAT:
 		return RC_INPUT;
+	case CURLE_SSL_CONNECT_ERROR:
+		return RC_LINK;		/* garbled, or it does not speak TLS as we do */
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_WEIRD_SERVER_REPLY:
 		return call->sent_bytes == 0 ? RC_INPUT : RC_PEER;
@@ -335,6 +406,10 @@ result_fill(struct http_call_result *r, const struct http_call *call, CURLcode c
 	r->sent_bytes = call->sent_bytes;
 	r->received_bytes = (uint64_t)head + (uint64_t)body;
 	r->is_reused = connects == 0 && call->sent_bytes != 0;
+	r->is_shaking = code == CURLE_SSL_CONNECT_ERROR;
+	r->is_stranger = call->check.is_stranger || code == CURLE_SSL_PINNEDPUBKEYNOTMATCH;
+	r->wire_sent_bytes = call->tls_sent_bytes != 0 ? call->tls_sent_bytes : r->sent_bytes;
+	r->wire_received_bytes = call->tls_sent_bytes != 0 ? call->tls_received_bytes : r->received_bytes;
 	r->detail = "";
 	if (r->rc == RC_LIMIT)
 		r->detail = "the reply is too long";
@@ -384,7 +459,9 @@ http_call_blocking(
 	rc = r.rc;
 	if (rc == RC_OK)
 		rc = bytes_rc(reply);
-	if (rc != RC_OK)
+	if (rc == RC_PEER && r.is_stranger)
+		(void)diag_fail(d, rc, message(MSG_TLS_STRANGER), where);
+	else if (rc != RC_OK)
 		(void)diag_fail(
 		    d, rc, "cannot talk to %s: %s", where, rc == RC_NOMEM ? "no memory" : r.detail);
 	call_free(call);

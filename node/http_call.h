@@ -5,6 +5,8 @@
  *           used, replies are not unpacked.
  * Whole:    a reply counts as whole only if its head says where it ends; one that lasts until the
  *           connection is closed cannot be told from a cut one, and is RC_LINK.
+ * TLS:      1.3, between keys of nodes (tls.h).  An https URL without tls_keys is RC_INPUT: there is nobody else
+ *           whom we trust, and nothing is ever tried again without TLS.
  * Cut:      pieces handed to on_piece count even when the call fails later.
  * Callbacks run on the loop thread, never inside http_call_start().
  */
@@ -19,15 +21,20 @@
 
 struct http_client;
 struct http_call;
+struct tls;
 
 struct http_call_result {
-	/* RC_OK: a whole reply with any status; UNREACHABLE: nothing was sent; LINK: broke midway;
-	 * LIMIT: reply too long; PEER: not HTTP; INPUT: bad URL; NOMEM. */
+	/* RC_OK: a whole reply with any status; UNREACHABLE: nothing was sent; LINK: broke midway, or shaking
+	 * hands failed; LIMIT: reply too long; PEER: not HTTP, or is_stranger; INPUT: bad URL; NOMEM. */
 	enum rc rc;
 	int status;		/* 0 before the status line was here */
 	uint64_t sent_bytes;	/* of HTTP, heads included; not of the layers below */
 	uint64_t received_bytes;
+	uint64_t wire_sent_bytes;	/* with TLS: of its records, handshakes included; else the same */
+	uint64_t wire_received_bytes;
 	bool is_reused;		/* no new connection was made */
+	bool is_shaking;	/* TLS: it ended in the handshake */
+	bool is_stranger;	/* TLS: somebody with another key than wanted answered; nothing was sent */
 	uint32_t retry_after_seconds;	/* as the reply's head says, at most a day; 0: it does not */
 	const char *detail;	/* "" when rc is OK; for people; valid during the call only */
 };
@@ -43,8 +50,8 @@ struct http_call_options {
 	const char *unix_socket_path;	/* connect there; the URL's host only goes into Host */
 	const char *const *headers;	/* "Name: value" each, ended by NULL; NULL for none */
 	struct span body;		/* copied; sent if not empty, or with POST, PUT, PATCH */
-	const char *tls_pin;		/* "sha256//…" of the server's public key: trust it and
-					 * nobody else; NULL: trust the system's certificates */
+	const struct tls *tls;		/* for https: who we are; NULL: as the client was told, else nobody */
+	struct span tls_keys;		/* for https: PUBKEY_BYTES each, copied: trust these and nobody else */
 	uint32_t connect_timeout_ms;
 	uint32_t total_timeout_ms;	/* 0: none */
 	uint32_t low_speed_bytes;	/* give up below so many bytes per second … */

@@ -202,7 +202,8 @@ bool
 http_client_adopt(struct http_client *c, CURL *easy)
 {
 	return curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_curl_close) == CURLE_OK &&
-	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, c) == CURLE_OK;
+	    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, c) == CURLE_OK &&
+	    curl_easy_setopt(easy, CURLOPT_SHARE, c->share) == CURLE_OK;
 }
 
 /* Hand new calls over, free cancelled ones, report failed ones.  Ends because each step takes one
@@ -240,7 +241,8 @@ multi_set_up(struct http_client *c, const struct http_client_options *o)
 	long connections =
 	    o->connections_max != 0 ? (long)o->connections_max : HTTP_CLIENT_CONNECTIONS_MAX;
 
-	return curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) == CURLM_OK &&
+	return curl_share_setopt(c->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
+	    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) == CURLM_OK &&
 	    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c) == CURLM_OK &&
 	    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) == CURLM_OK &&
 	    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c) == CURLM_OK &&
@@ -259,14 +261,19 @@ http_client_new(uv_loop_t *loop, const struct http_client_options *options,
 		goto err1;
 	if ((c->multi = curl_multi_init()) == NULL)
 		goto err2;
-	if (!multi_set_up(c, options))
+	if ((c->share = curl_share_init()) == NULL)
 		goto err3;
+	if (!multi_set_up(c, options))
+		goto err4;
+	c->tls = options->tls;
 	(void)uv_timer_init(loop, &c->timer);	/* cannot fail */
 	c->timer.data = c;
 	c->handle_count = 1;
 	*client = c;
 	return RC_OK;
 
+err4:
+	(void)curl_share_cleanup(c->share);
 err3:
 	(void)curl_multi_cleanup(c->multi);
 err2:
@@ -289,6 +296,7 @@ http_client_free(struct http_client *c)
 	(void)curl_multi_cleanup(
 	    c->multi); /* asks for its sockets to be let go, then closes them */
 	c->multi = NULL;
+	(void)curl_share_cleanup(c->share);
 	while (c->socks != NULL)
 		sock_close(c->socks);
 	uv_close((uv_handle_t *)&c->timer, on_timer_closed);

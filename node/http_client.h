@@ -1,5 +1,7 @@
 /* node/http_client.h - libcurl on a libuv loop: connections kept alive and shared by calls.
  *
+ * TLS:      sessions are remembered as long as the client lives, so that a connection that was cut is made anew
+ *           without certificates.
  * Lifetime: handles of libuv inside live on until their close callbacks; http_client_free()
  *           arranges for that.
  */
@@ -15,6 +17,7 @@
 
 struct http_client_options {
 	uint32_t connections_max;	/* idle connections kept for reuse */
+	const struct tls *tls;		/* who we are; NULL: nobody.  Outlives the client */
 };
 
 /* Make a client on @loop; RC_NOMEM when that cannot be. */

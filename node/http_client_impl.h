@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "node/http_client.h"
+#include "node/tls.h"
 
 enum http_call_state {
 	HTTP_CALL_QUEUED,	/* to be handed to libcurl */
@@ -30,6 +31,10 @@ struct http_call {
 	uint64_t reply_bytes;		/* of the body, received */
 	uint64_t reply_head_bytes;
 	uint64_t sent_bytes;
+	uint64_t tls_sent_bytes, tls_received_bytes;
+	const struct tls *tls;
+	struct bytes tls_keys;
+	struct tls_check check;
 	bool is_too_long;
 	bool is_head_method;		/* the reply has no body */
 	bool is_head_whole;		/* the empty line after the reply's head was here */
@@ -42,6 +47,8 @@ struct http_call {
 
 struct http_client {
 	CURLM *multi;
+	CURLSH *share;			/* sessions of TLS */
+	const struct tls *tls;
 	uv_timer_t timer;
 	struct http_call *first;
 	struct http_sock *socks;
@@ -54,7 +61,7 @@ struct http_client {
 
 /* http_client.c */
 void http_client_settle(struct http_client *c);
-/* Have the sockets of @easy closed through @c. */
+/* Have the sockets of @easy closed through @c, and its sessions remembered there. */
 bool http_client_adopt(struct http_client *c, CURL *easy);
 
 /* http_call.c */

@@ -1,6 +1,6 @@
 /* One connection of the HTTP server.
  *
- * Happy path:  HEAD -> (on_head) -> BODY -> WAIT -> (reply) -> WRITE -> HEAD …
+ * Happy path:  [TLS ->] HEAD -> (on_head) -> BODY -> WAIT -> (reply) -> WRITE -> HEAD …
  * Bytes that arrive while the handler or the answer is busy are kept in `pending`, up to
  * HTTP_PIPELINE_BYTES_MAX, then reading rests.  Reading goes on while the handler thinks, because
  * that is how a vanished client is noticed.
@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "node/http_impl.h"
+#include "node/tls.h"
 
 static void deadline_set(struct http_conn *c, uint32_t ms);
 static void refuse(struct http_conn *c, int status);
@@ -27,6 +28,7 @@ on_closed(uv_handle_t *h)
 	struct http_conn *c = h->data;
 
 	http_parse_fini(&c->parse);
+	tls_pump_free(c->tls);
 	bytes_free(&c->pending);
 	http_server_conn_gone(c->server, c);
 }
@@ -38,6 +40,8 @@ http_conn_close(struct http_conn *c)
 
 	if (c->state == HTTP_CONN_CLOSING)
 		return;
+	if (c->state == HTTP_CONN_TLS)
+		c->server->counts.handshakes--;
 	c->state = HTTP_CONN_CLOSING;
 	c->deadline_ms = 0;
 	c->exchange = NULL;
@@ -88,8 +92,7 @@ static void
 body_start(struct http_conn *c)
 {
 	c->state = HTTP_CONN_BODY;
-	c->body_due_ms = uv_now(c->handle.any.loop) + c->server->limits.body_idle_ms +
-	    c->body_left / HTTP_BODY_RATE_MIN * 1000;
+	c->body_due_ms = uv_now(c->handle.any.loop) + c->server->limits.body_idle_ms;
 	body_deadline_set(c);
 }
 
@@ -101,6 +104,7 @@ body_end(struct http_conn *c)
 
 	c->state = HTTP_CONN_WAIT;
 	c->deadline_ms = 0;
+	c->is_paused = false;
 	x->mode = HTTP_BODY_NONE;
 	if (mode == HTTP_BODY_WHOLE)
 		x->on_body(x->user, x, span_bytes(&x->body));
@@ -125,6 +129,7 @@ begin(struct http_conn *c)
 	c->state = HTTP_CONN_WAIT;
 	c->deadline_ms = 0;
 	s->counts.requests++;
+	c->has_asked = true;
 	x->is_in_head = true;
 	s->on_head(s->ctx, x);
 	if (c->exchange == NULL)
@@ -164,6 +169,7 @@ take_body(struct http_conn *c, struct span in)
 	size_t n = in.n < c->body_left ? in.n : (size_t)c->body_left;
 
 	c->body_left -= n;
+	c->body_due_ms += (uint64_t)n * 1000 / HTTP_RATE_MIN;
 	if (x == NULL) {		/* nobody wants it */
 		if (c->body_left == 0) {
 			http_parse_reset(&c->parse);
@@ -185,7 +191,7 @@ take_body(struct http_conn *c, struct span in)
 	}
 	if (c->body_left == 0)
 		body_end(c);
-	else
+	else if (!c->is_paused)
 		body_deadline_set(c);
 	return n;
 }
@@ -201,7 +207,7 @@ consume(struct http_conn *c, struct span in)
 
 		if (c->state == HTTP_CONN_HEAD)
 			at += take_head(c, rest);
-		else if (c->state == HTTP_CONN_BODY)
+		else if (c->state == HTTP_CONN_BODY && !c->is_paused)
 			at += take_body(c, rest);
 		else
 			break;
@@ -223,8 +229,8 @@ keep_for_later(struct http_conn *c, struct span in)
 	}
 }
 
-static void
-take_input(struct http_conn *c, struct span in)
+void
+http_conn_take(struct http_conn *c, struct span in)
 {
 	size_t used;
 
@@ -250,6 +256,19 @@ on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init(c->server->read_buf, HTTP_READ_BYTES);
 }
 
+void
+http_conn_eof(struct http_conn *c)
+{
+	/* A client may end its side once it has asked; and what came before a cut is still the handler's. */
+	if (c->state != HTTP_CONN_WRITE && !c->is_paused) {
+		http_conn_close(c);
+		return;
+	}
+	c->is_eof = true;
+	(void)uv_read_stop(&c->handle.stream);
+	c->is_reading = false;
+}
+
 static void
 on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 {
@@ -259,14 +278,15 @@ on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		return;
 	if (n > 0) {
 		c->server->counts.bytes_in += (uint64_t)n;
-		take_input(c, span_of(buf->base, (size_t)n));
-		return;
+		if (c->tls != NULL)
+			http_conn_tls_take(c, span_of(buf->base, (size_t)n));
+		else
+			http_conn_take(c, span_of(buf->base, (size_t)n));
+	} else if (n == UV_EOF || c->is_paused) {
+		http_conn_eof(c);
+	} else {
+		http_conn_close(c);
 	}
-	if (n == UV_EOF && c->state == HTTP_CONN_WRITE) {
-		c->is_eof = true;	/* a client may end its side once it has asked */
-		return;
-	}
-	http_conn_close(c);
 }
 
 static void
@@ -281,26 +301,34 @@ read_on(struct http_conn *c)
 }
 
 void
-http_conn_start(struct http_conn *c)
+http_conn_open(struct http_conn *c)
 {
+	if (c->tls != NULL)
+		c->server->counts.handshakes--;
 	c->state = HTTP_CONN_HEAD;
 	deadline_set(c, c->server->limits.head_ms);
+}
+
+void
+http_conn_start(struct http_conn *c)
+{
+	if (c->server->tls == NULL) {
+		http_conn_open(c);
+	} else if (http_conn_tls_start(c)) {
+		deadline_set(c, c->server->limits.handshake_ms);
+	} else {
+		http_conn_close(c);
+		return;
+	}
 	read_on(c);
 }
 
-/* An answer is out: back to reading, first what is here already. */
+/* Use what was kept, then read on. */
 static void
-next_request(struct http_conn *c)
+pending_use(struct http_conn *c)
 {
 	struct bytes *p = &c->pending;
 
-	if (c->body_left > 0) {
-		body_start(c);
-	} else {
-		http_parse_reset(&c->parse);
-		c->state = HTTP_CONN_HEAD;
-		deadline_set(c, c->server->limits.idle_ms);
-	}
 	if (c->pending_at < p->n)
 		c->pending_at += consume(c, span_of(p->p + c->pending_at, p->n - c->pending_at));
 	if (c->state == HTTP_CONN_CLOSING)
@@ -308,11 +336,62 @@ next_request(struct http_conn *c)
 	if (c->pending_at == p->n || c->is_last) {
 		bytes_free(p);
 		c->pending_at = 0;
+	} else {
+		memmove(p->p, p->p + c->pending_at, p->n - c->pending_at);
+		p->n -= c->pending_at;
+		c->pending_at = 0;
 	}
-	if (c->is_eof && (c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_BODY))
+	if (c->is_eof && !c->is_paused && (c->state == HTTP_CONN_HEAD || c->state == HTTP_CONN_BODY))
 		http_conn_close(c);
 	else if (p->n - c->pending_at < HTTP_PIPELINE_BYTES_MAX)
 		read_on(c);
+}
+
+/* An answer is out: back to reading, first what is here already. */
+static void
+next_request(struct http_conn *c)
+{
+	if (c->body_left > 0) {
+		body_start(c);
+	} else {
+		http_parse_reset(&c->parse);
+		c->state = HTTP_CONN_HEAD;
+		deadline_set(c, c->server->limits.idle_ms);
+	}
+	pending_use(c);
+}
+
+void
+http_conn_pause(struct http_conn *c)
+{
+	if (c->is_paused || c->state != HTTP_CONN_BODY)
+		return;
+	c->is_paused = true;
+	c->paused_ms = uv_now(c->handle.any.loop);
+	c->deadline_ms = 0;
+}
+
+void
+http_conn_resume(struct http_conn *c)
+{
+	if (!c->is_paused)
+		return;
+	c->is_paused = false;
+	c->body_due_ms += uv_now(c->handle.any.loop) - c->paused_ms;
+	body_deadline_set(c);
+	pending_use(c);
+}
+
+bool
+http_conn_is_resting(const struct http_conn *c)
+{
+	return c->state == HTTP_CONN_HEAD && c->parse.state == HTTP_PARSE_EMPTY && c->has_asked;
+}
+
+bool
+http_conn_is_giving(const struct http_conn *c)
+{
+	return c->deadline_ms != 0 && c->state != HTTP_CONN_WRITE && c->state != HTTP_CONN_CLOSING;
 }
 
 static void
@@ -335,6 +414,8 @@ linger(struct http_conn *c)
 	c->linger_left = HTTP_LINGER_BYTES_MAX;
 	deadline_set(c, c->server->limits.linger_ms);
 	c->shutdown.data = c;
+	if (c->tls != NULL)
+		http_conn_tls_end(c);
 	if (uv_shutdown(&c->shutdown, &c->handle.stream, on_shutdown) != 0) {
 		http_conn_close(c);
 		return;
@@ -365,20 +446,11 @@ on_written(uv_write_t *req, int status)
 }
 
 void
-http_conn_write(struct http_conn *c, struct http_write *w)
+http_conn_send(struct http_conn *c, struct http_write *w)
 {
 	uv_buf_t bufs[2];
 	unsigned n = 1;
 
-	if (w == NULL) {
-		http_conn_close(c);
-		return;
-	}
-	if (!w->is_interim) {
-		c->state = HTTP_CONN_WRITE;
-		c->write_left = w->head.n + w->body.n;
-		deadline_set(c, c->server->limits.write_idle_ms);
-	}
 	w->conn = c;
 	w->req.data = w;
 	c->server->counts.bytes_out += w->head.n + w->body.n;
@@ -389,6 +461,23 @@ http_conn_write(struct http_conn *c, struct http_write *w)
 		http_exchange_write_free(w);
 		http_conn_close(c);
 	}
+}
+
+void
+http_conn_write(struct http_conn *c, struct http_write *w)
+{
+	if (w == NULL || (c->tls != NULL && !http_conn_tls_seal(c, w))) {
+		http_exchange_write_free(w);
+		http_conn_close(c);
+		return;
+	}
+	if (!w->is_interim) {
+		c->state = HTTP_CONN_WRITE;
+		c->write_left = w->head.n + w->body.n;
+		deadline_set(c, c->server->limits.write_idle_ms);
+		c->write_due_ms = c->deadline_ms;
+	}
+	http_conn_send(c, w);
 }
 
 static void
@@ -413,7 +502,10 @@ http_conn_expire(struct http_conn *c)
 		break;
 	case HTTP_CONN_WRITE:
 		left = uv_stream_get_write_queue_size(&c->handle.stream);
-		if (left < c->write_left) {
+		if (left > c->write_left)	/* TLS has had something to say, too */
+			left = c->write_left;
+		c->write_due_ms += (uint64_t)(c->write_left - left) * 1000 / HTTP_RATE_MIN;
+		if (left < c->write_left && uv_now(c->handle.any.loop) < c->write_due_ms) {
 			c->write_left = left;
 			deadline_set(c, c->server->limits.write_idle_ms);
 			break;
@@ -422,6 +514,10 @@ http_conn_expire(struct http_conn *c)
 		break;
 	case HTTP_CONN_BODY:
 		c->server->counts.refusals++;
+		http_conn_close(c);
+		break;
+	case HTTP_CONN_TLS:
+		c->server->counts.handshakes_failed++;
 		http_conn_close(c);
 		break;
 	case HTTP_CONN_WAIT:
@@ -435,7 +531,7 @@ http_conn_expire(struct http_conn *c)
 void
 http_conn_stop(struct http_conn *c)
 {
-	bool is_idle =
+	bool is_idle = c->state == HTTP_CONN_TLS ||
 	    c->state == HTTP_CONN_HEAD || (c->state == HTTP_CONN_BODY && c->exchange == NULL);
 
 	if (is_idle)

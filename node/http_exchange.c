@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "node/http_impl.h"
+#include "node/tls.h"
 
 #define CONTINUE_TEXT "HTTP/1.1 100 Continue\r\n\r\n"
 #define WRITE_BYTES_MAX UINT32_MAX	/* libuv counts a buffer in 32 bits on some systems */
@@ -99,10 +100,46 @@ http_exchange_peer(const struct http_exchange *x)
 	return x->conn == NULL ? "" : x->conn->peer;
 }
 
+const uint8_t *
+http_exchange_peer_key(const struct http_exchange *x)
+{
+	return x->conn == NULL || x->conn->tls == NULL ? NULL : tls_pump_peer(x->conn->tls);
+}
+
 uint64_t
 http_exchange_content_length(const struct http_exchange *x)
 {
 	return x->conn == NULL ? 0 : x->conn->parse.content_length;
+}
+
+void
+http_exchange_pause(struct http_exchange *x)
+{
+	if (x->conn != NULL && x->mode == HTTP_BODY_STREAM)
+		http_conn_pause(x->conn);
+}
+
+void
+http_exchange_resume(struct http_exchange *x)
+{
+	if (x->conn != NULL)
+		http_conn_resume(x->conn);
+}
+
+void
+http_exchange_prove(struct http_exchange *x, uint64_t who)
+{
+	INVARIANT(who != 0);
+	if (x->conn != NULL)
+		x->conn->proved = who;
+	if (x->conn != NULL && x->conn->tls != NULL)
+		tls_pump_remember(x->conn->tls);
+}
+
+uint64_t
+http_exchange_proved(const struct http_exchange *x)
+{
+	return x->conn == NULL ? 0 : x->conn->proved;
 }
 
 void
@@ -286,6 +323,7 @@ reply(struct http_exchange *x, const struct http_reply *r, struct bytes *take)
 		return;
 	}
 	c->exchange = NULL;
+	c->is_paused = false;
 	/* What is left of the body is read away when it is small and on its way already. */
 	if (!c->parse.is_keep_alive || c->server->is_stopping ||
 	    c->body_left > HTTP_SKIP_BYTES_MAX ||

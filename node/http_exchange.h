@@ -37,6 +37,8 @@ const char *http_exchange_query(const struct http_exchange *x);
 const char *http_exchange_header(const struct http_exchange *x, const char *name);
 /* Address of the client without port, such as "127.0.0.1"; "" on a pipe. */
 const char *http_exchange_peer(const struct http_exchange *x);
+/* The public key that the client proved to hold, PUBKEY_BYTES; NULL without TLS, or after a cut. */
+const uint8_t *http_exchange_peer_key(const struct http_exchange *x);
 /* Length of the body as announced; 0 without one. */
 uint64_t http_exchange_content_length(const struct http_exchange *x);
 
@@ -51,6 +53,18 @@ RC_CHECK bool http_exchange_want_body(struct http_exchange *x, uint64_t body_byt
  * of the body is thrown away.  Only inside on_head.  False as above. */
 RC_CHECK bool http_exchange_stream_body(struct http_exchange *x, uint64_t body_bytes_max,
     http_body_fn on_piece, http_end_fn on_end, void *user);
+
+/* While a streamed body comes: call no @on_piece (nor @on_end, unless the body is complete) before
+ * http_exchange_resume().  The client is held back meanwhile, and its time-outs rest.  Each does
+ * nothing when it is so already; not from inside the other's callback. */
+void http_exchange_pause(struct http_exchange *x);
+void http_exchange_resume(struct http_exchange *x);
+
+/* The client has proved that it is @who, any number but 0: its connection no longer counts among
+ * those of its address, and is kept when others have to go.  proved(): what was said of this
+ * connection before, 0 at first. */
+void http_exchange_prove(struct http_exchange *x, uint64_t who);
+uint64_t http_exchange_proved(const struct http_exchange *x);
 
 /* Have @fn called when the client goes away before the reply.  Replaces an earlier one; NULL takes
  * it back. */

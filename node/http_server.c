@@ -11,6 +11,7 @@
 #endif
 
 #include "node/http_impl.h"
+#include "node/tls.h"
 
 #define BACKLOG 511
 #define ACCEPT_RETRY_MS 1000
@@ -91,6 +92,8 @@ http_server_conn_gone(struct http_server *s, struct http_conn *c)
 		c->next->prev = c->prev;
 	mem_free(c);
 	s->counts.connections--;
+	if (s->is_accept_owed && !s->is_stopping)
+		accept_one(s);
 	if (s->first == NULL && !s->is_accept_owed && !s->is_stopping) {
 		(void)uv_timer_stop(&s->timer);
 		s->timer_due_ms = 0;
@@ -112,21 +115,57 @@ is_same_ip(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 	return false;
 }
 
-static bool
-is_over_cap(const struct http_server *s, const struct http_conn *newcomer)
+/* How many connections of the address of @as have not proved who they are. */
+static uint32_t
+strangers_count(const struct http_server *s, const struct http_conn *as)
 {
 	const struct http_conn *c;
 	uint32_t count = 0;
 
-	if (s->counts.connections > s->limits.connections_max)
-		return true;
-	if (s->is_pipe)
-		return false;
 	for (c = s->first; c != NULL; c = c->next) {
-		if (is_same_ip(&c->address, &newcomer->address))
+		if (c->proved == 0 && is_same_ip(&c->address, &as->address))
 			count++;
 	}
-	return count > s->limits.connections_per_ip_max;
+	return count;
+}
+
+/* Too many connections: one goes for @newcomer.  A stranger of the address that has most of them, if that has more than
+ * the newcomer's; else, for the only stranger of an address, who rests between two requests, and of these the one whose
+ * time is up first.  False when there is none. */
+static bool
+is_room_made(struct http_server *s, const struct http_conn *newcomer)
+{
+	uint32_t count, own = strangers_count(s, newcomer), most = own;
+	struct http_conn *c, *victim = NULL;
+
+	for (c = s->first; c != NULL; c = c->next) {
+		if (c->proved != 0 || !http_conn_is_giving(c))
+			continue;
+		count = strangers_count(s, c);
+		if (count > most || (victim != NULL && count == most && c->deadline_ms < victim->deadline_ms)) {
+			most = count;
+			victim = c;
+		}
+	}
+	for (c = victim == NULL && own == 1 ? s->first : NULL; c != NULL; c = c->next) {
+		if (c != newcomer && http_conn_is_resting(c) &&
+		    (victim == NULL || c->deadline_ms < victim->deadline_ms))
+			victim = c;
+	}
+	if (victim == NULL)
+		return false;
+	http_conn_close(victim);
+	return true;
+}
+
+static bool
+is_over_cap(struct http_server *s, const struct http_conn *newcomer)
+{
+	if (s->is_pipe)
+		return false;			/* accept_one() saw to that */
+	if (strangers_count(s, newcomer) > s->limits.connections_per_ip_max)
+		return true;
+	return s->counts.connections > s->limits.connections_max && !is_room_made(s, newcomer);
 }
 
 /* Learn who it is.  False when the connection is dead already. */
@@ -149,9 +188,12 @@ identify(struct http_conn *c)
 static void
 accept_one(struct http_server *s)
 {
-	struct http_conn *c = http_conn_new(s);
+	bool is_full = s->is_pipe && s->counts.connections >= s->limits.connections_max;
+	struct http_conn *c = is_full ? NULL : http_conn_new(s);
 
 	s->is_accept_owed = c == NULL;
+	if (is_full)
+		return;			/* until one goes */
 	if (c == NULL) {
 		http_server_timer_want(s, uv_now(s->timer.loop) + ACCEPT_RETRY_MS);
 		return;
@@ -290,6 +332,9 @@ take_options(struct http_server *s, const struct http_server_options *o)
 	s->ctx = o->ctx;
 	s->is_pipe = o->pipe_path != NULL;
 	s->is_terse = o->is_terse;
+	s->tls = o->tls;
+	s->limits.handshake_ms = limit_or(l->handshake_ms, TLS_HANDSHAKE_MS);
+	s->limits.handshakes_max = limit_or(l->handshakes_max, TLS_HANDSHAKES_MAX);
 	s->limits.connections_max = limit_or(l->connections_max, HTTP_CONNECTIONS_MAX);
 	s->limits.connections_per_ip_max =
 	    limit_or(l->connections_per_ip_max, HTTP_CONNECTIONS_PER_IP_MAX);

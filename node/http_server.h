@@ -5,6 +5,9 @@
  * turn, answers keep the order.
  *
  * Limits:   struct http_server_limits; a field left 0 takes the default named beside it.
+ *           Beyond connections_max one is closed for the new one: a stranger of the address that has most of
+ *           them, if that has more than the new one's; else one that rests between two requests.  When there
+ *           is none, the new one is closed.  On a pipe, where all are one user's, the new one waits until another goes.
  * Timers:   one for the whole server, running only while there are connections.
  * Failure:  a client's mistake costs it its connection, after an answer when one can be given;
  *           nobody else notices.
@@ -16,11 +19,11 @@
 
 #include "node/http_exchange.h"
 
-#define HTTP_CONNECTIONS_MAX 1024
-#define HTTP_CONNECTIONS_PER_IP_MAX 600
+#define HTTP_CONNECTIONS_MAX 256
+#define HTTP_CONNECTIONS_PER_IP_MAX 64	/* of those that have not proved who they are (http_exchange_prove) */
 #define HTTP_HEAD_MS 10000		/* from a head's first byte, or the connect, to its end */
 #define HTTP_BODY_IDLE_MS 30000		/* between two pieces of a body */
-#define HTTP_BODY_RATE_MIN 64		/* bytes per second of a body, beyond one idle time */
+#define HTTP_RATE_MIN 64		/* bytes per second of a body or an answer, beyond one idle time */
 #define HTTP_IDLE_MS 60000		/* between two requests */
 #define HTTP_WRITE_IDLE_MS 30000	/* without the client taking any byte of its answer */
 #define HTTP_LINGER_MS 2000		/* how long the rest of a refused request is read away */
@@ -31,7 +34,11 @@ struct http_server;
 /* A request's head is complete.  See http_exchange.h for what may be done with @x. */
 typedef void (*http_head_fn)(void *ctx, struct http_exchange *x);
 
+struct tls;
+
 struct http_server_limits {
+	uint32_t handshake_ms;		/* TLS_HANDSHAKE_MS */
+	uint32_t handshakes_max;	/* TLS_HANDSHAKES_MAX */
 	uint32_t connections_max;
 	uint32_t connections_per_ip_max;
 	uint32_t head_ms;
@@ -48,6 +55,7 @@ struct http_server_options {
 	const char *pipe_path;	/* not NULL: a pipe instead of host and port */
 	http_head_fn on_head;
 	void *ctx;
+	struct tls *tls;	/* not NULL: speak TLS (tls.h); outlives the server */
 	bool is_terse;		/* leave out Date and Content-Type: for sync, where bytes count */
 	struct http_server_limits limits;
 };
@@ -58,7 +66,9 @@ struct http_server_counts {
 	uint64_t connections_dropped;	/* closed at once: over a cap */
 	uint64_t requests;		/* heads handed to the handler */
 	uint64_t refusals;		/* heads that were not, and time-outs */
-	uint64_t bytes_in;
+	uint32_t handshakes;		/* under way now */
+	uint64_t handshakes_failed;
+	uint64_t bytes_in;		/* of the wire */
 	uint64_t bytes_out;		/* handed to the system */
 };
 

@@ -15,6 +15,7 @@ struct sqlite3;
 #define LOCAL_ERROR		"last_error"		/* of the newest round that did not; "" after one that did */
 #define LOCAL_PEER_PREFIX	"peer_url:"		/* and the origin in hex */
 #define LOCAL_PEER_MS_PREFIX	"peer_ms:"
+#define LOCAL_RESTORED_MS	"restored_ms"		/* from a backup then, and not reconciled since; 0: no */
 #define LOCAL_STATE_PREFIX	"state:"		/* and the origin; see state_record.h */
 
 RC_CHECK enum rc local_create(struct sqlite3 *db, struct diag *d);

@@ -6,9 +6,18 @@
 
 struct request {
 	struct command_job job;
-	struct http_exchange *x;	/* without an abort function: it and its body stay until the reply */
+	struct http_exchange *x;	/* once the body came, without an abort function: it stays until the reply */
+	uint64_t body_bytes;		/* taken of what all bodies may have */
 	struct local_call call;
 };
+
+static void
+request_free(struct request *q)
+{
+	local_server_bytes_give(q->job.node, q->body_bytes);
+	command_job_fini(&q->job);
+	mem_free(q);
+}
 
 static void
 reply_send(struct request *q)
@@ -32,8 +41,7 @@ reply_send(struct request *q)
 	local_call_outcome_emit(&o, &body);
 	http_exchange_reply_take(q->x, &reply, &body);
 	bytes_free(&body);
-	command_job_fini(&q->job);
-	mem_free(q);
+	request_free(q);
 }
 
 static void
@@ -46,23 +54,15 @@ static void
 on_body(void *user, struct http_exchange *x, struct span body)
 {
 	struct http_reply refusal = { .status = 400 };
-	struct request *q = mem_alloc(sizeof(*q));
-	struct command_env *env;
+	struct request *q = user;
+	struct command_env *env = &q->job.env;
 	enum rc rc;
 
-	if (q == NULL) {
-		refusal.status = 503;
-		http_exchange_reply(x, &refusal);
-		return;
-	}
-	command_job_init(&q->job, user);
-	env = &q->job.env;
-	q->x = x;
+	http_exchange_on_abort(x, NULL, NULL);
 	if ((rc = local_call_parse(&q->call, body, &env->arena)) != RC_OK) {
 		refusal.status = rc == RC_NOMEM ? 503 : 400;
-		command_job_fini(&q->job);
-		mem_free(q);
 		http_exchange_reply(x, &refusal);
+		request_free(q);
 		return;
 	}
 	env->argc = q->call.argc;
@@ -84,15 +84,61 @@ on_body(void *user, struct http_exchange *x, struct span body)
 	}
 }
 
+/* The client went away before its body was there. */
+static void
+on_body_abort(void *user, struct http_exchange *x)
+{
+	(void)x;
+	request_free(user);
+}
+
+static void
+on_command(struct daemon *n, struct http_exchange *x)
+{
+	const struct http_reply busy = { .status = 503 };
+	uint64_t length = http_exchange_content_length(x);
+	struct request *q = mem_alloc(sizeof(*q));
+
+	if (q == NULL || !local_server_bytes_take(n, length)) {
+		mem_free(q);
+		http_exchange_reply(x, &busy);
+		return;
+	}
+	command_job_init(&q->job, n);
+	q->x = x;
+	q->body_bytes = length;
+	if (http_exchange_want_body(x, LOCAL_CALL_BYTES_MAX, on_body, q))
+		http_exchange_on_abort(x, on_body_abort, q);
+	else
+		request_free(q);
+}
+
 static void
 on_head(void *ctx, struct http_exchange *x)
 {
 	struct http_reply reply = { .status = 404 };
 
-	if (strcmp(http_exchange_path(x), LOCAL_CALL_PATH) != 0 || strcmp(http_exchange_method(x), "POST") != 0)
+	if (strcmp(http_exchange_path(x), LOCAL_CALL_PATH) == 0 && strcmp(http_exchange_method(x), "POST") == 0)
+		on_command(ctx, x);
+	else
 		http_exchange_reply(x, &reply);
-	else if (!http_exchange_want_body(x, LOCAL_CALL_BYTES_MAX, on_body, ctx))
-		return;		/* it was answered */
+}
+
+bool
+local_server_bytes_take(struct daemon *n, uint64_t bytes)
+{
+	/* One alone may have what it needs: its own limit says how much. */
+	if (n->bodies_bytes != 0 && bytes > BODIES_BYTES_MAX - n->bodies_bytes)
+		return false;
+	n->bodies_bytes += bytes;
+	return true;
+}
+
+void
+local_server_bytes_give(struct daemon *n, uint64_t bytes)
+{
+	INVARIANT(bytes <= n->bodies_bytes);
+	n->bodies_bytes -= bytes;
 }
 
 enum rc
@@ -100,6 +146,7 @@ local_server_start(struct daemon *n, const char *path, struct diag *d)
 {
 	struct http_server_options o = { .pipe_path = path, .on_head = on_head, .ctx = n, .is_terse = true };
 
+	o.limits.connections_max = LOCAL_CONNECTIONS_MAX;
 	o.limits.stop_ms = 1500;
 	return http_server_new(&n->loop, &o, &n->local_server, d);
 }

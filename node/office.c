@@ -7,11 +7,9 @@
  *   POST /api/v1/save              lines as `apply` takes them
  *   POST /api/v1/sync              a round with the parent
  *   GET  /api/v1/TABLE?COLUMN=VALUE, /api/v1/TABLE/KEY            list, get
- * Errors are problem details (RFC 9457).  Only pages of this very address may ask: Host must be it, and Origin when
- * there is one; what changes something must come as application/json, which no foreign page can send unasked. */
+ * Errors are problem details (RFC 9457).  Who may ask: office_guard.c. */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "node/command_job.h"
 #include "node/json_read.h"
@@ -22,6 +20,7 @@
 #define API_BODY_BYTES_MAX ((size_t)8 << 20)
 #define API_PARTS_MAX 4
 #define API_LIST_LIMIT "--limit=20000"	/* rows of one answer */
+#define API_ANSWER_BYTES_MAX ((size_t)16 << 20)
 #define API_QUERY_MAX 32
 
 struct request {
@@ -29,6 +28,8 @@ struct request {
 	struct http_exchange *x;	/* without an abort function: it and its body stay until the reply */
 	const char *argv[API_PARTS_MAX + API_QUERY_MAX];
 	struct command_file file;
+	uint64_t body_bytes;		/* taken of what all bodies may have */
+	bool is_long;			/* the answer went beyond API_ANSWER_BYTES_MAX, and was thrown away */
 	bool is_post;
 	const char *parts[API_PARTS_MAX];
 	size_t parts_count;
@@ -65,8 +66,8 @@ status_of(enum rc rc)
 	}
 }
 
-static void
-problem(struct http_exchange *x, int status, const char *title, const char *detail)
+void
+office_problem(struct http_exchange *x, int status, const char *title, const char *detail)
 {
 	struct http_reply reply = { .status = status, .content_type = "application/problem+json" };
 	struct json_write w;
@@ -86,7 +87,7 @@ problem(struct http_exchange *x, int status, const char *title, const char *deta
 		json_write_cstr(&w, detail);
 	}
 	json_write_object_end(&w);
-	reply.headers = status == 503 ? "Retry-After: 2\r\n" : NULL;
+	reply.headers = status == 503 ? "Retry-After: 2\r\n" OFFICE_HEADERS : OFFICE_HEADERS;
 	if (json_write_end(&w) != RC_OK)
 		bytes_clear(&body);
 	http_exchange_reply_take(x, &reply, &body);
@@ -96,6 +97,8 @@ problem(struct http_exchange *x, int status, const char *title, const char *deta
 static void
 request_free(struct request *q)
 {
+	q->job.node->office_requests--;
+	local_server_bytes_give(q->job.node, q->body_bytes);
 	command_job_fini(&q->job);
 	mem_free(q);
 }
@@ -105,12 +108,14 @@ on_job_done(struct command_job *job)
 {
 	struct request *q = (struct request *)job;
 	struct http_reply reply = { .status = 200, .content_type = "application/json",
-		.headers = "Cache-Control: no-store\r\n" };
+		.headers = OFFICE_HEADERS };
 
-	if (job->rc == RC_OK || job->rc == RC_DIFFER)
+	if (q->is_long)
+		office_problem(q->x, 413, rc_name(RC_LIMIT), message(MSG_ANSWER_LONG));
+	else if (job->rc == RC_OK || job->rc == RC_DIFFER)
 		http_exchange_reply_take(q->x, &reply, &job->env.out);
 	else
-		problem(q->x, status_of(job->rc), rc_name(job->rc), job->diag.text);
+		office_problem(q->x, status_of(job->rc), rc_name(job->rc), job->diag.text);
 	request_free(q);
 }
 
@@ -122,6 +127,16 @@ arg(struct request *q, const char *text)
 }
 
 static void
+on_flush(struct command_env *env)
+{
+	struct request *q = (struct request *)((char *)env - offsetof(struct request, job.env));
+
+	q->is_long = q->is_long || env->out.n > API_ANSWER_BYTES_MAX;
+	if (q->is_long)
+		bytes_clear(&env->out);
+}
+
+static void
 request_run(struct request *q)
 {
 	struct command_env *env = &q->job.env;
@@ -129,13 +144,14 @@ request_run(struct request *q)
 
 	env->argv = q->argv;
 	env->is_json = true;
+	env->flush = on_flush;
 	env->language = message_language();
 	q->job.command = command_find(q->argv[0]);
 	q->job.done = on_job_done;
 	INVARIANT(q->job.command != NULL);
 	rc = env->arena.failed ? RC_NOMEM : command_job_submit(&q->job);
 	if (rc != RC_OK) {
-		problem(q->x, status_of(rc), rc_name(rc), q->job.diag.text);
+		office_problem(q->x, status_of(rc), rc_name(rc), q->job.diag.text);
 		request_free(q);
 	}
 }
@@ -285,11 +301,20 @@ decision_read(struct request *q, struct span body)
 	return is_ok;
 }
 
+/* The client went away before its body was there. */
+static void
+on_body_abort(void *user, struct http_exchange *x)
+{
+	(void)x;
+	request_free(user);
+}
+
 static void
 on_body(void *user, struct http_exchange *x, struct span body)
 {
 	struct request *q = user;
 
+	http_exchange_on_abort(x, NULL, NULL);	/* from here on it stays until the reply */
 	if (strcmp(q->parts[0], "save") == 0) {
 		arg(q, "apply");
 		arg(q, "-");
@@ -302,7 +327,7 @@ on_body(void *user, struct http_exchange *x, struct span body)
 		arg(q, "conflicts");
 		arg(q, "resolve");
 		if (!decision_read(q, body)) {
-			problem(x, 400, rc_name(RC_INPUT), q->job.diag.text[0] != '\0' ? q->job.diag.text :
+			office_problem(x, 400, rc_name(RC_INPUT), q->job.diag.text[0] != '\0' ? q->job.diag.text :
 			    "{\"take\":N} | {\"set\":{COLUMN:VALUE}}");
 			request_free(q);
 			return;
@@ -313,13 +338,6 @@ on_body(void *user, struct http_exchange *x, struct span body)
 	request_run(q);
 }
 
-static bool
-is_json(const char *type)
-{
-	return type != NULL && strncasecmp(type, "application/json", 16) == 0 &&
-	    (type[16] == '\0' || type[16] == ';' || type[16] == ' ');
-}
-
 static void
 api_post(struct request *q)
 {
@@ -327,15 +345,20 @@ api_post(struct request *q)
 	    strcmp(q->parts[0], "save") == 0 || strcmp(q->parts[0], "sync") == 0 :
 	    q->parts_count == 2 && strcmp(q->parts[0], "conflicts") == 0;
 	struct http_exchange *x = q->x;
+	uint64_t length = http_exchange_content_length(x);
 
 	if (!is_known) {
-		problem(x, 404, rc_name(RC_NOTFOUND), "");
+		office_problem(x, 404, rc_name(RC_NOTFOUND), "");
 		request_free(q);
-	} else if (!is_json(http_exchange_header(x, "Content-Type"))) {
-		problem(x, 415, "application/json", "");
+	} else if (!local_server_bytes_take(q->job.node, length)) {
+		office_problem(x, 503, rc_name(RC_BUSY), message(MSG_DAEMON_FULL));
 		request_free(q);
-	} else if (!http_exchange_want_body(x, API_BODY_BYTES_MAX, on_body, q)) {
-		request_free(q);
+	} else {
+		q->body_bytes = length;
+		if (http_exchange_want_body(x, API_BODY_BYTES_MAX, on_body, q))
+			http_exchange_on_abort(x, on_body_abort, q);
+		else
+			request_free(q);
 	}
 }
 
@@ -345,64 +368,51 @@ office_api(struct daemon *n, struct http_exchange *x)
 	struct request *q = mem_alloc(sizeof(*q));
 	const char *method = http_exchange_method(x);
 
-	if (q == NULL) {
-		problem(x, 503, rc_name(RC_NOMEM), "");
+	if (q == NULL || n->office_requests >= OFFICE_REQUESTS_MAX) {
+		mem_free(q);
+		office_problem(x, 503, rc_name(RC_BUSY), message(MSG_DAEMON_FULL));
 		return;
 	}
+	n->office_requests++;
 	command_job_init(&q->job, n);
 	q->x = x;
 	q->is_post = strcmp(method, "POST") == 0;
 	if (!q->is_post && strcmp(method, "GET") != 0) {
-		problem(x, 405, method, "");
+		office_problem(x, 405, method, "");
 		request_free(q);
 	} else if (!path_split(q, http_exchange_path(x) + sizeof(API_PREFIX) - 1)) {
-		problem(x, 404, rc_name(RC_NOTFOUND), "");
+		office_problem(x, 404, rc_name(RC_NOTFOUND), "");
 		request_free(q);
 	} else if (q->is_post) {
 		api_post(q);
 	} else if (get_route(q)) {
 		request_run(q);
 	} else {
-		problem(x, 404, rc_name(RC_NOTFOUND), "");
+		office_problem(x, 404, rc_name(RC_NOTFOUND), "");
 		request_free(q);
 	}
 }
 
 /* ---- the listener */
 
-/* Is @host this listener's own address, and @origin, if there is one, a page of it? */
-static bool
-is_own(const struct daemon *n, const char *host, const char *origin)
-{
-	static const char *const names[] = { "127.0.0.1", "localhost", "[::1]" };
-	int port = http_server_port(n->office_server);
-	char own[64];
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void)snprintf(own, sizeof(own), "http://%s:%d", names[i], port);
-		if (host != NULL && strcmp(host, own + 7) == 0)
-			return origin == NULL || strcmp(origin, own) == 0;
-	}
-	return false;
-}
-
 static void
 on_head(void *ctx, struct http_exchange *x)
 {
 	struct daemon *n = ctx;
 	const char *path = http_exchange_path(x);
-	struct http_reply reply = { .status = 200, .content_type = "text/plain; charset=utf-8" };
+	struct http_reply reply = { .status = 200, .content_type = "text/plain; charset=utf-8",
+		.headers = OFFICE_HEADERS };
+	const char *what;
+	int status;
 
-	if (!is_own(n, http_exchange_header(x, "Host"), http_exchange_header(x, "Origin"))) {
-		logline(LOGLINE_WARN, "office_refused", "status=403");
-		problem(x, 403, "Host, Origin", "");
+	if ((status = office_guard(n, x, &what)) != 0) {
+		office_problem(x, status, what, "");
 	} else if (n->is_stopping) {
-		problem(x, 503, rc_name(RC_BUSY), message(MSG_STOPPING));
+		office_problem(x, 503, rc_name(RC_BUSY), message(MSG_STOPPING));
 	} else if (strncmp(path, API_PREFIX, sizeof(API_PREFIX) - 1) == 0) {
 		office_api(n, x);
 	} else if (strcmp(http_exchange_method(x), "GET") != 0) {
-		problem(x, 405, http_exchange_method(x), "");
+		office_problem(x, 405, http_exchange_method(x), "");
 	} else if (strcmp(path, "/healthz") == 0) {
 		reply.body = span_str("ok\n");
 		http_exchange_reply(x, &reply);
@@ -411,7 +421,7 @@ on_head(void *ctx, struct http_exchange *x)
 	} else if (strcmp(path, "/") == 0) {
 		office_page(n, x);
 	} else {
-		problem(x, 404, rc_name(RC_NOTFOUND), "");
+		office_problem(x, 404, rc_name(RC_NOTFOUND), "");
 	}
 }
 
@@ -420,6 +430,8 @@ office_start(struct daemon *n, const char *host, int port, struct diag *d)
 {
 	struct http_server_options o = { .host = host, .port = port, .on_head = on_head, .ctx = n };
 
+	o.limits.connections_max = OFFICE_CONNECTIONS_MAX;
+	o.limits.connections_per_ip_max = OFFICE_CONNECTIONS_MAX;
 	o.limits.stop_ms = 1500;
 	return http_server_new(&n->loop, &o, &n->office_server, d);
 }

@@ -1,7 +1,10 @@
 /* Figures for a monitor, and one page for a person. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "node/cell.h"
+#include "node/clock_show.h"
+#include "node/fork_show.h"
 #include "node/local.h"
 #include "node/office.h"
 #include "sync/conflict.h"
@@ -11,8 +14,10 @@ struct look {
 	struct daemon *node;
 	struct http_exchange *x;	/* without an abort function: it stays until the reply */
 	bool is_page;
-	uint64_t conflicts, quarantine, contact_ms;
-	struct bytes unit, url;
+	uint64_t conflicts, quarantine, forks, contact_ms;
+	char origin[2 * ORIGIN_BYTES + 1];
+	struct bytes unit, url, clock_text;
+	struct clock_report clock;
 };
 
 static void
@@ -22,6 +27,11 @@ look_run(struct reader_job *job, struct engine *e)
 
 	l->conflicts = conflict_count(e);
 	l->quarantine = conflict_quarantine_count(e);
+	l->forks = fork_show_count(e);
+	if (clock_hear_report(e, &l->clock, NULL) != RC_OK)
+		memset(&l->clock, 0, sizeof(l->clock));
+	clock_show_line(e, &l->clock_text);
+	cell_origin_text(engine_self(e)->origin, l->origin);
 	l->contact_ms = local_get_ms(engine_db(e), LOCAL_CONTACT_MS);
 	cell_unit_text(e, span_str(engine_self(e)->unit), &l->unit);
 	if (local_get(engine_db(e), LOCAL_PARENT_URL, &l->url, NULL) != RC_OK)
@@ -50,6 +60,10 @@ metrics_write(const struct look *l, struct bytes *out)
 	figure(out, "commits_total", "counter", writer_commits_count(l->node->writer));
 	figure(out, "conflicts", "gauge", l->conflicts);
 	figure(out, "quarantine", "gauge", l->quarantine);
+	figure(out, "forks", "gauge", l->forks);
+	figure(out, "clock_badge", "gauge", (uint64_t)l->clock.badge);
+	figure(out, "clock_waiting", "gauge", l->clock.held_back);
+	bytes_fmt(out, "# TYPE ocop_clock_offset_ms gauge\nocop_clock_offset_ms %" PRId64 "\n", l->clock.offset_ms);
 	figure(out, "writer_queue", "gauge", writer_queue_count(l->node->writer));
 	figure(out, "rounds_total", "counter", rounds.rounds);
 	figure(out, "rounds_failed_total", "counter", rounds.failures);
@@ -118,21 +132,21 @@ number(struct bytes *out, enum message_id title, uint64_t v)
 static void
 page_write(const struct look *l, struct bytes *out)
 {
-	char text[2 * ORIGIN_BYTES + TIME_TEXT_CHARS + 1] = "";
+	char text[TIME_TEXT_CHARS + 1] = "";
 
 	bytes_fmt(out, "<!doctype html>\n<html lang=\"%s\">\n<head><meta charset=\"utf-8\">\n"
 	    "<meta name=\"viewport\" content=\"width=device-width\">\n<title>OCOP</title></head>\n<body>\n<main>\n"
 	    "<h1>%s</h1>\n<dl>\n", message_language() == MESSAGE_VIETNAMESE ? "vi" : "en", message(MSG_PAGE_TITLE));
 	fact(out, MSG_STATUS_UNIT, span_bytes(&l->unit));
-	cell_origin_text(l->node->self.origin, text);
-	fact(out, MSG_STATUS_NODE, span_str(text));
+	fact(out, MSG_STATUS_NODE, span_str(l->origin));
 	fact(out, MSG_STATUS_PARENT, span_bytes(&l->url));
-	text[0] = '\0';
 	if (l->contact_ms != 0)
 		key_time_format(l->contact_ms, text);
 	fact(out, MSG_STATUS_CONTACT, span_str(text));
 	number(out, MSG_STATUS_CONFLICTS, l->conflicts);
 	number(out, MSG_STATUS_QUARANTINE, l->quarantine);
+	number(out, MSG_STATUS_FORKS, l->forks);
+	fact(out, MSG_STATUS_CLOCK, span_bytes(&l->clock_text));
 	bytes_str(out, "</dl>\n</main>\n</body>\n</html>\n");
 }
 
@@ -140,16 +154,18 @@ static void
 look_done(struct reader_job *job)
 {
 	struct look *l = (struct look *)job;
-	struct http_reply reply = { .status = 200 };
-	struct bytes body;
+	struct http_reply reply = { .status = 200, .headers = OFFICE_HEADERS };
+	struct bytes body, headers;
 
 	bytes_init(&body);
+	bytes_init(&headers);
 	if (job->rc != RC_OK) {
 		reply.status = 503;
 	} else if (l->is_page) {
 		reply.content_type = "text/html; charset=utf-8";
-		reply.headers = "Content-Security-Policy: default-src 'self'\r\nX-Content-Type-Options: nosniff\r\n"
-		    "Cache-Control: no-store\r\n";
+		bytes_str(&headers, OFFICE_HEADERS);
+		office_cookie(l->node, &headers);
+		reply.headers = bytes_cstr(&headers);
 		page_write(l, &body);
 	} else {
 		reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
@@ -157,15 +173,17 @@ look_done(struct reader_job *job)
 	}
 	http_exchange_reply_take(l->x, &reply, &body);
 	bytes_free(&body);
+	bytes_free(&headers);
 	bytes_free(&l->unit);
 	bytes_free(&l->url);
+	bytes_free(&l->clock_text);
 	mem_free(l);
 }
 
 static void
 look_start(struct daemon *n, struct http_exchange *x, bool is_page)
 {
-	struct http_reply busy = { .status = 503, .headers = "Retry-After: 2\r\n" };
+	struct http_reply busy = { .status = 503, .headers = "Retry-After: 2\r\n" OFFICE_HEADERS };
 	struct look *l = mem_alloc(sizeof(*l));
 
 	if (l != NULL) {

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include "node/message.h"
 #include "node/store.h"
 
 struct idle {
@@ -86,6 +87,15 @@ connection_get(struct reader *r, struct idle *c, struct diag *d)
 	return store_open(&c->store, r->dir, false, d);
 }
 
+static int
+on_steps(void *user)
+{
+	struct reader_job *job = user;
+
+	job->is_late = job->is_late || uv_hrtime() > job->due_ns;
+	return job->is_late;
+}
+
 static void
 on_work(uv_work_t *work)
 {
@@ -96,8 +106,17 @@ on_work(uv_work_t *work)
 	if ((job->rc = connection_get(job->reader, &c, &job->diag)) != RC_OK)
 		return;
 	c.data_version = data_version(c.store.db);
+	job->is_late = false;
+	job->due_ns = uv_hrtime() + (uint64_t)READER_MS_MAX * 1000000;
+	sqlite3_progress_handler(c.store.db, READER_STEPS, on_steps, job);
 	job->run(job, c.store.engine);
-	idle_put(job->reader, &c);
+	sqlite3_progress_handler(c.store.db, 0, NULL, NULL);
+	if (!job->is_late) {
+		idle_put(job->reader, &c);
+		return;
+	}
+	store_close(&c.store);		/* its engine takes the interruption for a broken disk */
+	job->rc = diag_fail(&job->diag, RC_LIMIT, message(MSG_READ_LONG), READER_MS_MAX / 1000);
 }
 
 static void

@@ -2,6 +2,9 @@
  *
  * A job sees one state of the replica from its start to its end.  Connections are kept for reuse; one whose replica has
  * changed since is opened anew, because an engine keeps units and heads in memory.
+ *
+ * Limits:   READER_JOBS_MAX jobs; each at most READER_MS_MAX, because what it reads cannot be checkpointed meanwhile:
+ *           then its statements are interrupted and its rc is RC_LIMIT.
  */
 #ifndef NODE_READER_H
 #define NODE_READER_H
@@ -12,13 +15,17 @@
 
 #define READER_IDLE_MAX 1
 #define READER_JOBS_MAX 64
+#define READER_MS_MAX 120000
+#define READER_STEPS 100000		/* of SQLite's machine, between two looks at the clock */
 
 struct reader;
 
 struct reader_job {
 	void (*run)(struct reader_job *job, struct engine *e);	/* a pool thread; not called when rc is set */
 	void (*done)(struct reader_job *job);			/* loop */
-	enum rc rc;						/* of opening the replica */
+	enum rc rc;						/* of opening the replica; RC_LIMIT: it took too long */
+	uint64_t due_ns;
+	bool is_late;
 	struct diag diag;
 	uv_work_t work;
 	struct reader *reader;

@@ -68,7 +68,8 @@ record_next(struct engine *e, const struct catalogue_table *t, sqlite3_stmt *stm
 	row->key = value_of_column(stmt, 0).s;
 	for (i = 0; i < t->columns_count; i++)
 		row->values[i] = value_of_column(stmt, (int)i + 1);
-	row->unit = cell_version_unit(e, sqlite3_column_int64(stmt, (int)t->columns_count + 1));
+	row->version = (uint64_t)sqlite3_column_int64(stmt, (int)t->columns_count + 1);
+	row->unit = cell_version_unit(e, (int64_t)row->version);
 	return RC_OK;
 }
 
@@ -110,12 +111,11 @@ record_get(struct command_env *env, const struct catalogue_table *t, struct span
 }
 
 void
-record_json(struct engine *e, const struct record *row, struct json_write *w)
+record_json_members(struct engine *e, const struct record *row, struct json_write *w)
 {
 	const struct catalogue_table *t = row->table;
 	size_t i;
 
-	json_write_object(w);
 	json_write_key(w, "table");
 	json_write_cstr(w, t->name);
 	cell_json_key("key", t, row->key, w);
@@ -127,5 +127,12 @@ record_json(struct engine *e, const struct record *row, struct json_write *w)
 		cell_json(e, &t->columns[i], row->values[i], w);
 	}
 	json_write_object_end(w);
+}
+
+void
+record_json(struct engine *e, const struct record *row, struct json_write *w)
+{
+	json_write_object(w);
+	record_json_members(e, row, w);
 	json_write_object_end(w);
 }

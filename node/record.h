@@ -15,6 +15,7 @@ struct record {
 	struct span key;
 	struct value values[COLUMNS_MAX];	/* table->columns_count of them */
 	struct span unit;			/* it is addressed to */
+	uint64_t version;			/* of its newest commit */
 };
 
 /* Prepare a SELECT of everything from @t.  @tail: what follows the table's name (WHERE …), made of constants and
@@ -30,8 +31,9 @@ RC_CHECK enum rc record_next(struct engine *e, const struct catalogue_table *t, 
 RC_CHECK enum rc record_get(struct command_env *env, const struct catalogue_table *t, struct span key,
     struct record *row, struct diag *d);
 
-/* {"table","key","unit","set":{…}} */
+/* {"table","key","unit","set":{…}}; or without the braces. */
 void record_json(struct engine *e, const struct record *row, struct json_write *w);
+void record_json_members(struct engine *e, const struct record *row, struct json_write *w);
 
 /* What SQLite's @code means, with its message in @d. */
 RC_CHECK enum rc record_sqlite_rc(struct engine *e, int code, struct diag *d);

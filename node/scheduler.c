@@ -20,8 +20,8 @@ struct asked {
 };
 
 /* Invariants:
- * S1. at most one of round, wait_call, wait_job and the running timer, but that the timer may be set to settle while
- *     a waiting request stands.
+ * S1. at most one of round, wait_job and the running timer.  A waiting request may stand beside any of them: to end it
+ *     for a round would cost its connection, and a handshake for the next one.
  * S2. `current` != NULL only while `round` runs for a command. */
 struct scheduler {
 	uv_timer_t timer;		/* this struct dies in its close callback */
@@ -33,7 +33,7 @@ struct scheduler {
 	struct http_call *wait_call;
 	struct writer_job wait_job;
 	bool is_wait_job;
-	struct bytes wait_body;
+	struct bytes wait_body, wait_keys;
 	enum rc wait_rc;
 	char wait_reply;
 	struct asked *asked, *current;
@@ -57,6 +57,7 @@ on_timer_closed(uv_handle_t *handle)
 	void *user = s->stopped_user;
 
 	bytes_free(&s->wait_body);
+	bytes_free(&s->wait_keys);
 	mem_free(s);
 	if (on_stopped != NULL)
 		on_stopped(user);
@@ -131,6 +132,8 @@ on_round_done(void *user, const struct sync_result *r)
 		bool is_idle_difference = r->rc == RC_OK && !r->counts.is_equal && r->counts.commits_up == 0 &&
 		    r->counts.commits_down == 0;
 
+		if (r->rc != RC_OK)
+			wait_cancel(s);		/* its connection may be as dead */
 		s->failures = r->rc == RC_OK && !is_idle_difference ? 0 : s->failures + 1;
 		s->retry_after_seconds = r->rc == RC_OK ? 0 : r->retry_after_seconds;
 	}
@@ -155,7 +158,6 @@ round_start(struct scheduler *s)
 	struct sync_result failed;
 
 	INVARIANT(s->round == NULL);
-	wait_cancel(s);
 	(void)uv_timer_stop(&s->timer);
 	if ((s->current = s->asked) != NULL) {
 		s->asked = s->current->next;
@@ -200,12 +202,12 @@ on_wait_done(void *user, const struct http_call_result *r)
 
 	s->wait_call = NULL;
 	s->counts.requests++;
-	s->counts.bytes_up += r->sent_bytes;
-	s->counts.bytes_down += r->received_bytes;
+	s->counts.bytes_up += r->wire_sent_bytes;
+	s->counts.bytes_down += r->wire_received_bytes;
 	if (r->rc == RC_OK && r->status == 200 && s->wait_reply == '1') {
-		if (!uv_is_active((uv_handle_t *)&s->timer))
+		if (s->round == NULL && !uv_is_active((uv_handle_t *)&s->timer))
 			round_start(s);
-		return;
+		return;		/* a round under way may fetch it; else the next waiting request tells */
 	}
 	if (r->rc != RC_OK || r->status != 200) {
 		s->failures++;
@@ -221,6 +223,8 @@ wait_run(struct writer_job *job, struct engine *e)
 	struct scheduler *s = (struct scheduler *)((char *)job - offsetof(struct scheduler, wait_job));
 
 	bytes_clear(&s->wait_body);
+	if ((s->wait_rc = sync_client_keys(e, s->parent, &s->wait_keys, NULL)) != RC_OK)
+		return;
 	s->wait_rc = exchange_wait_request(e, s->parent, &s->wait_body, NULL);
 }
 
@@ -241,6 +245,7 @@ wait_ready(struct writer_job *job, bool is_cancelled)
 	memset(&o, 0, sizeof(o));
 	o.method = "POST";
 	o.url = url;
+	o.tls_keys = span_bytes(&s->wait_keys);
 	o.body = span_bytes(&s->wait_body);
 	o.total_timeout_ms = SCHEDULER_WAIT_MS_MAX;
 	o.reply_bytes_max = SYNC_ERROR_BYTES_MAX;
@@ -260,7 +265,7 @@ wait_ready(struct writer_job *job, bool is_cancelled)
 static void
 go_on(struct scheduler *s)
 {
-	if (is_over(s) || s->round != NULL || s->is_wait_job || s->wait_call != NULL || !s->is_started)
+	if (is_over(s) || s->round != NULL || s->is_wait_job || !s->is_started)
 		return;
 	if (s->asked != NULL) {
 		round_start(s);
@@ -274,9 +279,12 @@ go_on(struct scheduler *s)
 		return;
 	}
 	if (s->is_dirty) {
-		(void)uv_timer_start(&s->timer, on_timer, SCHEDULER_SETTLE_MS, 0);
+		if (!uv_is_active((uv_handle_t *)&s->timer))
+			(void)uv_timer_start(&s->timer, on_timer, SCHEDULER_SETTLE_MS, 0);
 		return;
 	}
+	if (s->wait_call != NULL)
+		return;
 	s->is_wait_job = true;
 	s->wait_job.source = WRITER_PARENT;
 	s->wait_job.run = wait_run;
@@ -297,6 +305,7 @@ scheduler_new(const struct scheduler_options *options)
 	(void)uv_timer_init(options->loop, &s->timer);
 	s->timer.data = s;
 	bytes_init(&s->wait_body);
+	bytes_init(&s->wait_keys);
 	return s;
 }
 
@@ -321,11 +330,7 @@ scheduler_kick(struct scheduler *s)
 	if (s->is_stopping)
 		return;
 	s->is_dirty = true;
-	/* What the waiting request says of us is no longer so. */
-	if (s->wait_call != NULL && !uv_is_active((uv_handle_t *)&s->timer))
-		(void)uv_timer_start(&s->timer, on_timer, SCHEDULER_SETTLE_MS, 0);
-	else
-		go_on(s);
+	go_on(s);
 }
 
 enum rc

@@ -14,6 +14,7 @@
 #include "node/logline.h"
 #include "node/memory.h"
 #include "node/text.h"
+#include "node/tls.h"
 
 #define SYNC_DEFAULT "0.0.0.0:7420"
 #define OFFICE_DEFAULT "127.0.0.1:7421"
@@ -34,6 +35,7 @@ struct serving {
 	unsigned stopping;	/* ends still to come in before the writer may stop */
 	int lock_fd, socket_fd;
 	bool is_up;
+	bool is_plain;		/* --insecure-loopback */
 };
 
 /* ADDR:PORT, [ADDR]:PORT */
@@ -80,9 +82,8 @@ options_parse(struct command_env *env, struct serving *s, struct diag *d)
 	    (rc = address_parse(env, args.value[0] == NULL ? SYNC_DEFAULT : args.value[0], &s->sync, d)) != RC_OK ||
 	    (rc = address_parse(env, args.value[1] == NULL ? OFFICE_DEFAULT : args.value[1], &s->office, d)) != RC_OK)
 		return rc;
-	if (args.value[2] == NULL)
-		return diag_fail(d, RC_DENIED, "%s", command_message(env, MSG_SERVE_NEEDS_TLS));
-	if (!s->sync.is_loopback || !s->office.is_loopback)
+	s->is_plain = args.value[2] != NULL;
+	if ((s->is_plain && !s->sync.is_loopback) || !s->office.is_loopback)
 		return diag_fail(d, RC_DENIED, "%s", command_message(env, MSG_SERVE_LOOPBACK));
 	return RC_OK;
 }
@@ -170,6 +171,7 @@ on_written(void *ctx, unsigned sources)
 	struct daemon *n = ctx;
 
 	sync_server_written(n->sync_server);
+	sweep_look(&n->sweep);
 	if ((sources & (1U << WRITER_LOCAL | 1U << WRITER_PEER)) != 0)
 		scheduler_kick(n->scheduler);
 }
@@ -217,7 +219,7 @@ watch_make(struct daemon *n)
 static enum rc
 parts_start(struct serving *s, struct diag *d)
 {
-	const struct http_client_options http = { 0 };
+	const struct http_client_options http = { .tls = s->node.tls };
 	const struct writer_events events = { &s->node, on_written, on_broken, memory_rest };
 	struct daemon *n = &s->node;
 	enum rc rc;
@@ -269,17 +271,17 @@ listeners_start(struct serving *s, struct diag *d)
 	if ((rc = store_socket_path(n->dir, path, &s->socket_fd, d)) != RC_OK ||
 	    (rc = local_server_start(n, path, d)) != RC_OK ||
 	    (rc = office_start(n, s->office.host, s->office.port, d)) != RC_OK ||
-	    (rc = sync_server_start(n, s->sync.host, s->sync.port, d)) != RC_OK)
+	    (rc = sync_server_start(n, s->sync.host, s->sync.port, s->is_plain, d)) != RC_OK)
 		return rc;
 	return RC_OK;
 }
 
 static void
-ready_tell(const char *what, const struct address *a, struct http_server *server)
+ready_tell(const char *what, const char *scheme, const struct address *a, struct http_server *server)
 {
 	bool is_v6 = strchr(a->host, ':') != NULL;
 
-	(void)printf("ready %s http://%s%s%s:%d\n", what, is_v6 ? "[" : "", a->host, is_v6 ? "]" : "",
+	(void)printf("ready %s %s://%s%s%s:%d\n", what, scheme, is_v6 ? "[" : "", a->host, is_v6 ? "]" : "",
 	    http_server_port(server));
 }
 
@@ -294,11 +296,12 @@ loop_run(struct serving *s, struct diag *d)
 		return RC_NOMEM;
 	rc = parts_start(s, d);
 	if (rc == RC_OK && (rc = listeners_start(s, d)) == RC_OK) {
-		ready_tell("sync", &s->sync, n->sync_listener);
-		ready_tell("office", &s->office, n->office_server);
+		ready_tell("sync", s->is_plain ? "http" : "https", &s->sync, n->sync_listener);
+		ready_tell("office", "http", &s->office, n->office_server);
 		(void)fflush(stdout);
 		logline(LOGLINE_INFO, "ready", "sync_port=%d office_port=%d", http_server_port(n->sync_listener),
 		    http_server_port(n->office_server));
+		sweep_start(&n->sweep, n);
 		scheduler_start(n->scheduler);
 	} else if (s->is_up) {
 		serve_stop(n, 0);
@@ -318,15 +321,17 @@ serve(struct command_env *env, struct serving *s, struct diag *d)
 		return rc;
 	s->node.dir = env->dir;
 	if (!store_exists(env->dir))
-		return diag_fail(d, RC_NOTFOUND, command_message(env, MSG_STORE_NONE), env->dir);
+		return store_missing(env->dir, d);
 	if ((rc = client_lock_wait(env->dir, "serve", &s->lock_fd, d)) != RC_OK)
 		return rc;
 	if ((rc = store_open(&s->node.store, env->dir, true, d)) == RC_OK) {
 		if (s->node.store.rewritten_bytes != 0)
 			logline(LOGLINE_WARN, "recovered", "bytes=%" PRIu64, s->node.store.rewritten_bytes);
 		s->node.self = *engine_self(s->node.store.engine);
-		if ((rc = local_create(s->node.store.db, d)) == RC_OK)
+		if ((rc = local_create(s->node.store.db, d)) == RC_OK &&
+		    (rc = tls_new(s->node.store.seed, &s->node.tls, d)) == RC_OK)
 			rc = loop_run(s, d);
+		tls_free(s->node.tls);
 		s->node.store.is_broken |= rc == RC_DISK;
 		store_close(&s->node.store);
 	}

@@ -22,7 +22,7 @@ struct state_check {
 	struct http_call *call;
 	struct exchange_state state;
 	struct exchange_state_asking asking;
-	struct bytes request, reply;
+	struct bytes keys, request, reply;
 	bool is_cancelled;
 	struct state_check_result result;
 };
@@ -37,6 +37,7 @@ static void
 finish(struct state_check *c)
 {
 	c->options.on_done(c->options.user, &c->result);
+	bytes_free(&c->keys);
 	bytes_free(&c->request);
 	bytes_free(&c->reply);
 	mem_free(c);
@@ -116,8 +117,8 @@ on_posted(void *user, const struct http_call_result *r)
 
 	c->call = NULL;
 	c->result.requests += r->sent_bytes != 0;
-	c->result.bytes_up += r->sent_bytes;
-	c->result.bytes_down += r->received_bytes;
+	c->result.bytes_up += r->wire_sent_bytes;
+	c->result.bytes_down += r->wire_received_bytes;
 	c->result.retry_after_seconds = r->retry_after_seconds;
 	if (r->rc != RC_OK)
 		fail(c, r->rc, r->detail);
@@ -139,6 +140,7 @@ post(struct state_check *c)
 	memset(&o, 0, sizeof(o));
 	o.method = "POST";
 	o.url = c->url;
+	o.tls_keys = span_bytes(&c->keys);
 	o.body = span_bytes(&c->request);
 	o.total_timeout_ms = STATE_CHECK_TIMEOUT_MS;
 	o.reply_bytes_max = REPLY_BYTES_MAX;
@@ -155,6 +157,9 @@ sign_run(struct writer_job *job, struct engine *e)
 {
 	struct state_check *c = of_step(job);
 
+	c->result.rc = sync_client_keys(e, c->peer, &c->keys, &c->result.diag);
+	if (c->result.rc != RC_OK)
+		return;
 	c->result.rc = exchange_state_request(e, c->peer, &c->state, &c->asking, &c->request, &c->result.diag);
 }
 

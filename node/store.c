@@ -19,6 +19,7 @@
 #include "node/message.h"
 #include "schema/schema.h"
 
+#define APPLICATION_ID_AT 68	/* in the header of an SQLite file */
 #define BUSY_MS 5000		/* as engine_configure() sets it */
 
 static atomic_int g_connections;	/* open ones of this process */
@@ -106,6 +107,7 @@ enum rc
 store_lock(const char *dir, const char *what, int *fd, struct diag *d)
 {
 	char path[STORE_PATH_BYTES], who[64];
+	struct stat held, st;
 	enum rc rc;
 	int n;
 
@@ -122,6 +124,11 @@ store_lock(const char *dir, const char *what, int *fd, struct diag *d)
 		(void)close(*fd);
 		*fd = -1;
 		return rc;
+	}
+	if (fstat(*fd, &held) != 0 || stat(path, &st) != 0 || held.st_ino != st.st_ino || held.st_dev != st.st_dev) {
+		(void)close(*fd);	/* its last holder took it away: that lock binds nobody */
+		*fd = -1;
+		return diag_fail(d, RC_BUSY, message(MSG_STORE_BUSY), dir, "?");
 	}
 	/* For people only: that it could not be noted takes nothing from the lock. */
 	n = snprintf(who, sizeof(who), "%ld (%s)\n", (long)getpid(), what);
@@ -179,13 +186,15 @@ static enum rc
 header_check(const char *dir, const char *path, bool is_writer, struct diag *d)
 {
 	static const char magic[] = "SQLite format 3";
-	char head[sizeof(magic)];
+	static const uint8_t ours[] = { ENGINE_APPLICATION_ID >> 24, ENGINE_APPLICATION_ID >> 16 & 0xff,
+		ENGINE_APPLICATION_ID >> 8 & 0xff, ENGINE_APPLICATION_ID & 0xff };
+	char head[APPLICATION_ID_AT + sizeof(ours)];
 	ssize_t n;
 	int fd = open(path, (is_writer ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	int error = errno;
 
 	if (fd < 0 && error == ENOENT)
-		return diag_fail(d, RC_NOTFOUND, message(MSG_STORE_NONE), dir);
+		return store_missing(dir, d);
 	if (fd < 0) {
 		return file_fail(d, error == EACCES || error == EPERM ? RC_DENIED : RC_DISK, MSG_FILE_OPEN, path,
 		    error);
@@ -197,6 +206,8 @@ header_check(const char *dir, const char *path, bool is_writer, struct diag *d)
 		return file_fail(d, RC_DISK, MSG_FILE_READ, path, error);
 	if ((size_t)n != sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
 		return diag_fail(d, RC_CORRUPT, message(MSG_STORE_DAMAGED), path);
+	if (memcmp(head + APPLICATION_ID_AT, ours, sizeof(ours)) != 0)
+		return diag_fail(d, RC_INPUT, message(MSG_STORE_FOREIGN), path);
 	return RC_OK;
 }
 
@@ -245,6 +256,8 @@ store_open(struct store *s, const char *dir, bool is_writer, struct diag *d)
 	memset(s, 0, sizeof(*s));
 	s->dir = dir;
 	s->is_writer = is_writer;
+	if ((rc = store_modes_check(dir, d)) != RC_OK)
+		return rc;
 	if ((is_writer && (rc = store_running_begin(dir, &s->rewritten_bytes, d)) != RC_OK) ||
 	    (rc = store_connect(dir, is_writer, &s->db, d)) != RC_OK)
 		return rc;
@@ -253,10 +266,12 @@ store_open(struct store *s, const char *dir, bool is_writer, struct diag *d)
 		rc = diag_fail(d, RC_DISK, "%s: %s", dir, sqlite3_errmsg(s->db));
 		goto err0;
 	}
-	if (is_writer && (rc = store_key_read(dir, STORE_NODE_KEY, seed, d)) != RC_OK)
-		goto err0;
-	rc = engine_open(&s->engine, s->db, schema_catalogue(), store_env(), is_writer ? seed : NULL, d);
-	sodium_memzero(seed, sizeof(seed));
+	(void)sodium_mlock(seed, sizeof(seed));		/* where the system lets us */
+	if (!is_writer || (rc = store_key_read(dir, STORE_NODE_KEY, seed, d)) == RC_OK)
+		rc = engine_open(&s->engine, s->db, schema_catalogue(), store_env(), is_writer ? seed : NULL, d);
+	if (is_writer && rc == RC_OK)
+		memcpy(s->seed, seed, sizeof(s->seed));
+	(void)sodium_munlock(seed, sizeof(seed));
 	if (rc == RC_OK)
 		return RC_OK;
 
@@ -283,6 +298,7 @@ store_close(struct store *s)
 {
 	bool is_settled = s->is_writer && s->db != NULL && writer_settle(s);
 
+	sodium_memzero(s->seed, sizeof(s->seed));
 	engine_close(s->engine);
 	if (s->db != NULL) {
 		if (!s->is_writer)

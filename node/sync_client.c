@@ -1,6 +1,6 @@
-/* The happy path: [hello →] open → post → pieces of the reply, each a job → next → post … → close → on_done.
- * Exactly one of these is under way at any time, but for the pieces, which queue up behind each other on the writer
- * thread.  After a failed post the next job tells the engine so, and a timer spaces the attempts. */
+/* The happy path: [keys → hello →] keys → open → post → pieces of the reply, each a job → next → post … → close →
+ * on_done.  Exactly one of these is under way at any time, but for the pieces, which queue up behind each other on the
+ * writer thread.  After a failed post the next job tells the engine so, and a timer spaces the attempts. */
 #include "node/sync_client.h"
 #include "node/text.h"
 
@@ -26,6 +26,7 @@ struct sync_client {
 	struct sync_client_options options;
 	char url[URL_BYTES];		/* of the node */
 	bool has_peer;
+	struct bytes keys;		/* by which they are known (sync_client_keys) */
 	bool is_cancelled;
 	struct http_call *call;		/* NULL: none under way */
 	bool is_hello;
@@ -63,18 +64,6 @@ struct piece {
 static void step_submit(struct sync_client *c, enum reply_end end);
 static void close_submit(struct sync_client *c);
 
-bool
-sync_client_url(const char *base, const char *path, char *out, size_t size)
-{
-	size_t n = strlen(base);
-	int len;
-
-	while (n > 0 && base[n - 1] == '/')
-		n--;
-	len = snprintf(out, size, "%.*s%s", (int)n, base, path);
-	return len > 0 && (size_t)len < size;
-}
-
 static void
 fail(struct sync_client *c, enum rc rc, const char *text)
 {
@@ -90,6 +79,7 @@ on_timer_closed(uv_handle_t *handle)
 	struct sync_client *c = handle->data;
 
 	bytes_free(&c->hello);
+	bytes_free(&c->keys);
 	bytes_free(&c->request);
 	c->result.ms = uv_now(c->options.loop) - c->started_ms;
 	c->options.on_done(c->options.user, &c->result);
@@ -115,6 +105,8 @@ contact_note(struct sync_client *c, struct engine *e)
 		if (rc == RC_OK)
 			rc = local_set(engine_db(e), name, now, NULL);
 	}
+	if (rc == RC_OK && c->result.rc == RC_OK && c->result.counts.is_equal)
+		rc = local_set(engine_db(e), LOCAL_RESTORED_MS, "0", NULL);
 	/* A fact for people only: the round stands as it is.  But a disk that fails is no disk to go on with. */
 	if (rc == RC_DISK) {
 		c->step.is_disk_failed = true;
@@ -247,7 +239,8 @@ refused(struct sync_client *c, int status)
 	(void)diag_fail(&text, RC_OK, message(MSG_SYNC_REFUSED), c->url, status,
 	    bytes_cstr(&said) == NULL ? "" : (const char *)said.p);
 	bytes_free(&said);
-	fail(c, status == 400 || status == 404 || status == 413 ? RC_PEER : RC_UNREACHABLE, text.text);
+	fail(c, status == 400 || status == 404 || status == 413 ? RC_PEER : status == 403 ? RC_DENIED : RC_UNREACHABLE,
+	    text.text);
 }
 
 /* The link failed: is the round to go on? */
@@ -260,14 +253,21 @@ cut_judge(struct sync_client *c, const struct http_call_result *r)
 	c->cuts++;
 	c->stalls = is_progress ? 0 : c->stalls + 1;
 	c->had_progress = c->had_progress || is_progress;
+	diag_init(&text);
+	if (r->is_stranger) {
+		(void)diag_fail(&text, RC_OK, message(MSG_TLS_STRANGER), c->url);
+		fail(c, RC_PEER, text.text);
+		return;
+	}
 	if (r->rc != RC_UNREACHABLE && r->rc != RC_LINK) {
 		fail(c, r->rc == RC_LIMIT ? RC_PEER : r->rc, r->detail);	/* they say more than they may */
 		return;
 	}
 	if (c->stalls < SYNC_STALLS_MAX && c->cuts < SYNC_CUTS_MAX)
 		return;
-	diag_init(&text);
-	if (r->rc == RC_UNREACHABLE && !c->had_progress)
+	if (r->is_shaking && !c->had_progress)
+		(void)diag_fail(&text, RC_OK, message(MSG_TLS_FAILED), c->url, r->detail);
+	else if (r->rc == RC_UNREACHABLE && !c->had_progress)
 		(void)diag_fail(&text, RC_OK, message(MSG_NOT_REACHABLE), c->url, r->detail);
 	else
 		(void)diag_fail(&text, RC_OK, message(MSG_LINK_LOST), c->url);
@@ -281,8 +281,8 @@ on_posted(void *user, const struct http_call_result *r)
 
 	c->call = NULL;
 	c->result.requests += r->sent_bytes != 0;
-	c->result.bytes_up += r->sent_bytes;
-	c->result.bytes_down += r->received_bytes;
+	c->result.bytes_up += r->wire_sent_bytes;
+	c->result.bytes_down += r->wire_received_bytes;
 	if (c->is_cancelled)
 		fail(c, RC_UNREACHABLE, message(MSG_STOPPING));
 	if (r->rc == RC_OK && r->status == 200) {
@@ -316,6 +316,7 @@ post(struct sync_client *c)
 	}
 	o.method = c->is_hello ? "GET" : "POST";
 	o.url = url;
+	o.tls_keys = span_bytes(&c->keys);
 	o.body = c->is_hello ? span_of(NULL, 0) : span_bytes(&c->request);
 	o.low_speed_bytes = SYNC_LOW_SPEED_BYTES;
 	o.low_speed_seconds = SYNC_LOW_SPEED_SECONDS;
@@ -384,6 +385,39 @@ step_done(struct writer_job *job, bool is_cancelled)
 		post(c);
 }
 
+/* The keys are here: ask who they are, or begin. */
+static void
+keys_done(struct writer_job *job, bool is_cancelled)
+{
+	struct sync_client *c = of_step(job);
+
+	if (c->result.rc == RC_OK && (is_cancelled || c->is_cancelled))
+		fail(c, RC_UNREACHABLE, message(MSG_STOPPING));
+	if (c->result.rc != RC_OK)
+		close_submit(c);
+	else if (c->has_peer)
+		step_submit(c, REPLY_FIRST);
+	else
+		post(c);
+}
+
+static void
+keys_run(struct writer_job *job, struct engine *e)
+{
+	struct sync_client *c = of_step(job);
+
+	if (sync_client_is_tls(c->url))
+		c->result.rc = sync_client_keys(e, c->has_peer ? c->result.peer : NULL, &c->keys, &c->result.diag);
+}
+
+static void
+keys_submit(struct sync_client *c)
+{
+	c->step.run = keys_run;
+	c->step.done = keys_done;
+	writer_submit(c->options.writer, &c->step);
+}
+
 /* The answer to "who are you?": {"origin":"…hex…", …}. */
 static bool
 hello_read(struct sync_client *c)
@@ -413,7 +447,7 @@ hello_end(struct sync_client *c, enum reply_end end)
 	if (c->result.rc != RC_OK)
 		close_submit(c);
 	else if (c->has_peer)
-		step_submit(c, REPLY_FIRST);
+		keys_submit(c);
 	else
 		(void)uv_timer_start(&c->timer, on_wait_over, STALL_WAIT_MS, 0);
 }
@@ -435,12 +469,16 @@ enum rc
 sync_client_start(const struct sync_client_options *options, struct sync_client **out, struct diag *d)
 {
 	struct sync_client *c;
+	enum rc rc;
 
 	*out = NULL;
 	if (strlen(options->url) >= URL_BYTES)
 		return diag_fail(d, RC_INPUT, "%s", message(MSG_URL_BAD));
+	if ((rc = sync_client_url_check(options->url, d)) != RC_OK)
+		return rc;
 	if ((c = mem_alloc(sizeof(*c))) == NULL)
 		return RC_NOMEM;
+	bytes_init(&c->keys);
 	c->options = *options;
 	(void)snprintf(c->url, sizeof(c->url), "%s", options->url);
 	(void)snprintf(c->result.url, sizeof(c->result.url), "%s", options->url);
@@ -454,10 +492,7 @@ sync_client_start(const struct sync_client_options *options, struct sync_client 
 	c->started_ms = uv_now(options->loop);
 	diag_init(&c->engine_diag);
 	*out = c;
-	if (c->has_peer)
-		step_submit(c, REPLY_FIRST);
-	else
-		post(c);
+	keys_submit(c);
 	return RC_OK;
 }
 

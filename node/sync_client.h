@@ -6,7 +6,7 @@
  * Life:     from sync_client_start() to the call of on_done, which is the last word.
  * Limits:   SYNC_STALLS_MAX failures in a row without a byte of progress, SYNC_CUTS_MAX in all.
  * Failure:  RC_UNREACHABLE nothing got through or they are unwilling, RC_LINK progress is kept, RC_PEER forged or
- *           broken; whatever the engine says of our own disk.
+ *           broken, or somebody else answers there; whatever the engine says of our own disk.
  */
 #ifndef NODE_SYNC_CLIENT_H
 #define NODE_SYNC_CLIENT_H
@@ -34,7 +34,7 @@ struct sync_result {
 	uint8_t peer[ORIGIN_BYTES];
 	struct ask_counts counts;
 	uint64_t requests;		/* HTTP requests that were sent */
-	uint64_t bytes_up, bytes_down;	/* on the wire above TCP, heads included */
+	uint64_t bytes_up, bytes_down;	/* on the wire above TCP, heads and all of TLS included */
 	uint64_t ms;
 	uint32_t retry_after_seconds;	/* of a refusal; 0: not said */
 
@@ -65,6 +65,16 @@ RC_CHECK enum rc sync_client_start(const struct sync_client_options *options, st
 
 /* End it soon; on_done is called still. */
 void sync_client_cancel(struct sync_client *c);
+
+/* ---- sync_client_link.c */
+
+/* RC_INPUT: @url is none, or without TLS and not of this machine. */
+RC_CHECK enum rc sync_client_url_check(const char *url, struct diag *d);
+bool sync_client_is_tls(const char *url);
+
+/* Put into @keys the public key of the node @peer, or, when that is NULL, those of all nodes that we know.  RC_DENIED:
+ * no credential of it is known.  Reader too. */
+RC_CHECK enum rc sync_client_keys(struct engine *e, const uint8_t *peer, struct bytes *keys, struct diag *d);
 
 /* @base without slashes at its end, and @path.  False when it does not fit. */
 RC_CHECK bool sync_client_url(const char *base, const char *path, char *out, size_t size);

@@ -1,12 +1,12 @@
 /* POST /sync/v1/state: does the same of ours stand at the heads that both sides hold?
  *
  * The request is opened on the writer thread, which takes no time; comparing reads every row and so is a reading job,
- * one at a time: the local user is served before peers.  The rest wait in a list, newest first, up to STATES_MAX. */
+ * one at a time: the local user is served before peers.  The rest wait in a list, newest first, up to their shares
+ * (share.h). */
 #include "node/logline.h"
 #include "node/sync_server_impl.h"
 #include "sync/exchange_state.h"
 
-#define STATES_MAX 32
 #define STATE_BODY_BYTES_MAX 1024
 
 struct state_answer {
@@ -17,8 +17,10 @@ struct state_answer {
 	struct writer_job open;
 	struct reader_job compare;
 	struct exchange_state_asked asked;
+	struct sync_server_key key;
 	struct diag diag;
 	enum rc rc;
+	uint64_t who;			/* 0: has no share */
 };
 
 static void next_compare(struct sync_server *s);
@@ -31,7 +33,8 @@ reply(struct state_answer *a)
 	struct bytes body;
 
 	bytes_init(&body);
-	s->states_open--;
+	if (a->who != 0)
+		share_give(&s->shares, a->who, SHARE_STATE);
 	if (a->rc == RC_OK)
 		a->rc = exchange_state_reply(&a->asked, &body);
 	if (a->rc == RC_OK) {
@@ -98,6 +101,8 @@ open_run(struct writer_job *job, struct engine *e)
 	struct state_answer *a = (struct state_answer *)((char *)job - offsetof(struct state_answer, open));
 
 	a->rc = exchange_state_open(e, a->body, &a->asked, &a->diag);
+	if (a->rc == RC_OK)
+		a->rc = sync_server_key_check(&a->key, e, a->asked.peer, &a->diag);
 }
 
 static void
@@ -108,6 +113,15 @@ open_done(struct writer_job *job, bool is_cancelled)
 
 	if (is_cancelled)
 		a->rc = RC_BUSY;
+	if (a->rc == RC_OK) {
+		uint64_t who = sync_server_who(a->asked.peer);
+
+		http_exchange_prove(a->x, who);
+		if (share_take(&s->shares, who, SHARE_STATE) == SHARE_OK)
+			a->who = who;
+		else
+			a->rc = RC_BUSY;
+	}
 	if (a->rc != RC_OK || a->asked.verdict != EXCHANGE_VERDICT_NONE) {
 		reply(a);
 		return;
@@ -123,7 +137,7 @@ on_body(void *user, struct http_exchange *x, struct span body)
 	struct sync_server *s = user;
 	struct state_answer *a;
 
-	if (s->states_open >= STATES_MAX || writer_is_full(s->node->writer)) {
+	if (writer_is_full(s->node->writer, WRITER_PEER)) {
 		sync_server_refuse(s, x, RC_BUSY, "");
 		return;
 	}
@@ -133,12 +147,13 @@ on_body(void *user, struct http_exchange *x, struct span body)
 	}
 	a->server = s;
 	a->x = x;
+	sync_server_key_take(&a->key, x);
 	a->body = body;
 	diag_init(&a->diag);
 	a->open.source = WRITER_PEER;
+	a->open.lane = http_exchange_proved(x);
 	a->open.run = open_run;
 	a->open.done = open_done;
-	s->states_open++;
 	writer_submit(s->node->writer, &a->open);
 }
 

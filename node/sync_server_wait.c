@@ -1,11 +1,11 @@
 /* Those who wait: "tell me when you hold something for me".
  *
  * A waiting request costs a connection and a few bytes.  The first look is a job of its own; afterwards one job looks
- * at all of them after every commit.  After WAIT_MS the answer is "no news". */
+ * at all of them after every commit.  After WAIT_MS the answer is "no news"; so it is for the oldest of a peer that
+ * has more than its share of them (share.h). */
 #include "node/sync_server_impl.h"
 #include "sync/exchange.h"
 
-#define WAITERS_MAX 4096
 #define WAIT_MS 240000
 #define WAIT_SLACK_MS 10000		/* those due so soon are answered together */
 #define WAIT_BODY_BYTES_MAX 4096
@@ -14,6 +14,8 @@ struct waiter {
 	struct waiter *next, *prev;
 	struct sync_server *server;
 	struct http_exchange *x;	/* NULL: they went away while the writer thread was looking */
+	uint64_t who;			/* in the list: has a share */
+	struct sync_server_key key;
 	struct exchange_waiting waiting;
 	uint64_t due_ms;
 	struct writer_job job;		/* the first look */
@@ -49,6 +51,7 @@ waiter_remove(struct waiter *w)
 	if (w->next != NULL)
 		w->next->prev = w->prev;
 	s->counts.waiting--;
+	share_give(&s->shares, w->who, SHARE_WAIT);
 	if (s->waiters == NULL && !s->is_stopping)
 		(void)uv_timer_stop(&s->timer);
 }
@@ -108,7 +111,37 @@ wait_run(struct writer_job *job, struct engine *e)
 	struct waiter *w = (struct waiter *)((char *)job - offsetof(struct waiter, job));
 
 	w->rc = exchange_wait_open(e, span_bytes(&w->body), &w->waiting, NULL);
+	if (w->rc == RC_OK)
+		w->rc = sync_server_key_check(&w->key, e, w->waiting.peer, NULL);
 	w->has_news = w->rc == RC_OK && exchange_has_news(e, &w->waiting);
+}
+
+/* Room for @w among what its peer waits for; of more than its share the oldest is answered. */
+static bool
+has_share(struct waiter *w)
+{
+	struct sync_server *s = w->server;
+	struct waiter *other, *oldest = NULL;
+	enum share_answer a = share_take(&s->shares, w->who, SHARE_WAIT);
+
+	if (a == SHARE_FULL) {
+		for (other = s->waiters; other != NULL; other = other->next) {
+			if (other->who == w->who)
+				oldest = other;		/* the newest stand first */
+		}
+		INVARIANT(oldest != NULL);
+		waiter_reply(oldest, '0');
+		a = share_take(&s->shares, w->who, SHARE_WAIT);
+	}
+	return a == SHARE_OK;
+}
+
+static void
+waiter_refuse(struct waiter *w, enum rc rc)
+{
+	http_exchange_on_abort(w->x, NULL, NULL);
+	sync_server_refuse(w->server, w->x, rc, "");
+	waiter_free(w);
 }
 
 static void
@@ -122,12 +155,16 @@ wait_done(struct writer_job *job, bool is_cancelled)
 	if (w->x == NULL) {
 		waiter_free(w);
 	} else if (w->rc != RC_OK) {
-		http_exchange_on_abort(w->x, NULL, NULL);
-		sync_server_refuse(s, w->x, w->rc, "");
-		waiter_free(w);
+		waiter_refuse(w, w->rc);
 	} else if (is_cancelled || s->is_stopping || w->has_news) {
 		waiter_reply(w, w->has_news ? '1' : '0');
 	} else {
+		w->who = sync_server_who(w->waiting.peer);
+		http_exchange_prove(w->x, w->who);
+		if (!has_share(w)) {
+			waiter_refuse(w, RC_BUSY);
+			return;
+		}
 		bytes_free(&w->body);
 		w->due_ms = uv_now(&s->node->loop) + WAIT_MS;
 		w->next = s->waiters;
@@ -148,7 +185,7 @@ on_wait_body(void *user, struct http_exchange *x, struct span body)
 	struct sync_server *s = user;
 	struct waiter *w;
 
-	if (s->counts.waiting >= WAITERS_MAX || writer_is_full(s->node->writer)) {
+	if (writer_is_full(s->node->writer, WRITER_PEER)) {
 		sync_server_refuse(s, x, RC_BUSY, "");
 		return;
 	}
@@ -158,10 +195,12 @@ on_wait_body(void *user, struct http_exchange *x, struct span body)
 	}
 	w->server = s;
 	w->x = x;
+	sync_server_key_take(&w->key, x);
 	bytes_init(&w->body);
 	bytes_put(&w->body, body.p, body.n);
 	http_exchange_on_abort(x, on_wait_abort, w);
 	w->job.source = WRITER_PEER;
+	w->job.lane = http_exchange_proved(x);
 	w->job.run = wait_run;
 	w->job.done = wait_done;
 	writer_submit(s->node->writer, &w->job);
@@ -226,6 +265,7 @@ sync_server_written(struct sync_server *s)
 	}
 	l->server = s;
 	l->job.source = WRITER_PEER;
+	l->job.lane = WRITER_LANE_OWN;
 	l->job.run = look_run;
 	l->job.done = look_done;
 	s->is_looking = true;

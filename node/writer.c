@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include "sync/receipt.h"
 #include "sync/stream.h"
 
 struct queue {
@@ -10,11 +11,20 @@ struct queue {
 	size_t count;
 };
 
+struct lane {
+	uint64_t key;
+	uint64_t spent_us;		/* of the thread's time, or what the others had when it was last empty */
+	struct queue jobs;
+};
+
 struct writer {
 	uv_thread_t thread;
 	uv_mutex_t mutex;		/* over all up to `engine` */
 	uv_cond_t cond;
-	struct queue local, others;	/* waiting */
+	struct queue local;		/* waiting */
+	struct lane lanes[WRITER_LANES_MAX];
+	size_t others_count;		/* waiting in all lanes */
+	uint64_t spent_us;		/* of the lane that was served last, then */
 	struct queue ran;		/* done is due */
 	unsigned written;		/* sources */
 	uint64_t commits_written;	/* to be added to commits_count */
@@ -63,6 +73,92 @@ queue_take(struct queue *q)
 	return job;
 }
 
+static uint64_t
+lane_key(const struct writer_job *job)
+{
+	return job->source == WRITER_PARENT ? WRITER_LANE_OWN : job->lane;
+}
+
+/* The lane called @key; NULL when it has been forgotten. */
+static struct lane *
+lane_find(struct writer *w, uint64_t key)
+{
+	size_t i;
+
+	for (i = 0; i < WRITER_LANES_MAX; i++) {
+		if (w->lanes[i].key == key)
+			return &w->lanes[i];
+	}
+	return NULL;
+}
+
+/* That lane, or an empty one in its place: of these the one that used least is the smallest loss. */
+static struct lane *
+lane_get(struct writer *w, uint64_t key)
+{
+	struct lane *l = lane_find(w, key);
+	size_t i;
+
+	if (l != NULL)
+		return l;
+	for (i = 0; i < WRITER_LANES_MAX; i++) {
+		if (w->lanes[i].jobs.count == 0 && (l == NULL || w->lanes[i].spent_us < l->spent_us))
+			l = &w->lanes[i];
+	}
+	if (l == NULL)
+		return &w->lanes[key % WRITER_LANES_MAX];
+	l->key = key;
+	l->spent_us = 0;
+	return l;
+}
+
+static void
+job_put(struct writer *w, struct writer_job *job)
+{
+	struct lane *l;
+
+	if (job->source == WRITER_LOCAL) {
+		queue_put(&w->local, job);
+		return;
+	}
+	l = lane_get(w, lane_key(job));
+	if (l->jobs.count == 0 && l->spent_us < w->spent_us)
+		l->spent_us = w->spent_us;
+	queue_put(&l->jobs, job);
+	w->others_count++;
+}
+
+static struct writer_job *
+job_take(struct writer *w)
+{
+	struct writer_job *job = queue_take(&w->local);
+	struct lane *next = NULL;
+	size_t i;
+
+	if (job != NULL || w->others_count == 0)
+		return job;
+	for (i = 0; i < WRITER_LANES_MAX; i++) {
+		struct lane *l = &w->lanes[i];
+
+		if (l->jobs.count != 0 && (next == NULL || l->spent_us < next->spent_us))
+			next = l;
+	}
+	INVARIANT(next != NULL);
+	w->spent_us = next->spent_us;
+	w->others_count--;
+	return queue_take(&next->jobs);
+}
+
+/* A job of that lane took so long.  At least a little, so that all get their turn. */
+static void
+lane_charge(struct writer *w, const struct writer_job *job, uint64_t ns)
+{
+	struct lane *l = job->source == WRITER_LOCAL ? NULL : lane_find(w, lane_key(job));
+
+	if (l != NULL)
+		l->spent_us += ns / 1000 + 1;
+}
+
 /* How many commits are held: grows exactly when some were stored. */
 static uint64_t
 commits_held(const struct engine *e)
@@ -97,25 +193,30 @@ on_thread(void *arg)
 {
 	struct writer *w = arg;
 	struct writer_job *job;
-	uint64_t before, after;
+	uint64_t before, after, receipts, began_ns;
 	bool is_rested = false;
 
 	uv_mutex_lock(&w->mutex);
 	while (!w->is_stopping && !w->is_broken) {
-		if ((job = queue_take(&w->local)) == NULL && (job = queue_take(&w->others)) == NULL) {
+		if ((job = job_take(w)) == NULL) {
 			is_rested = job_wait(w, is_rested);
 			continue;
 		}
 		is_rested = false;
 		uv_mutex_unlock(&w->mutex);
+		began_ns = uv_hrtime();
 		before = commits_held(w->engine);
+		receipts = receipt_newest(w->engine);
 		job->run(job, w->engine);
 		after = commits_held(w->engine);
 		uv_mutex_lock(&w->mutex);
+		lane_charge(w, job, uv_hrtime() - began_ns);
 		queue_put(&w->ran, job);
 		if (after > before) {
 			w->written |= 1U << job->source;
 			w->commits_written += after - before;
+		} else if (job->source == WRITER_PARENT && receipt_newest(w->engine) != receipts) {
+			w->written |= 1U << WRITER_PARENT;	/* to be passed on */
 		}
 		w->is_broken = job->is_disk_failed || engine_is_broken(w->engine);
 		(void)uv_async_send(&w->async);
@@ -138,8 +239,7 @@ jobs_end(struct writer *w)
 		is_cancelled = false;
 		if ((job = queue_take(&w->ran)) == NULL && is_over) {
 			is_cancelled = true;
-			if ((job = queue_take(&w->local)) == NULL)
-				job = queue_take(&w->others);
+			job = job_take(w);
 		}
 		uv_mutex_unlock(&w->mutex);
 		if (job == NULL)
@@ -206,6 +306,7 @@ writer_new(uv_loop_t *loop, struct engine *e, const struct writer_events *events
     struct diag *d)
 {
 	struct writer *w = mem_alloc(sizeof(*w));
+	size_t i;
 
 	*out = NULL;
 	if (w == NULL)
@@ -213,7 +314,8 @@ writer_new(uv_loop_t *loop, struct engine *e, const struct writer_events *events
 	w->engine = e;
 	w->events = *events;
 	queue_init(&w->local);
-	queue_init(&w->others);
+	for (i = 0; i < WRITER_LANES_MAX; i++)
+		queue_init(&w->lanes[i].jobs);
 	queue_init(&w->ran);
 	if (uv_mutex_init(&w->mutex) != 0)
 		goto err0;
@@ -243,7 +345,7 @@ void
 writer_submit(struct writer *w, struct writer_job *job)
 {
 	uv_mutex_lock(&w->mutex);
-	queue_put(job->source == WRITER_LOCAL ? &w->local : &w->others, job);
+	job_put(w, job);
 	uv_cond_signal(&w->cond);
 	if (w->is_ended)	/* its done comes from the loop all the same */
 		(void)uv_async_send(&w->async);
@@ -256,15 +358,20 @@ writer_queue_count(struct writer *w)
 	size_t count;
 
 	uv_mutex_lock(&w->mutex);
-	count = w->local.count + w->others.count;
+	count = w->local.count + w->others_count;
 	uv_mutex_unlock(&w->mutex);
 	return count;
 }
 
 bool
-writer_is_full(struct writer *w)
+writer_is_full(struct writer *w, enum writer_source source)
 {
-	return writer_queue_count(w) >= WRITER_JOBS_MAX;
+	size_t count;
+
+	uv_mutex_lock(&w->mutex);
+	count = source == WRITER_LOCAL ? w->local.count : w->others_count;
+	uv_mutex_unlock(&w->mutex);
+	return count >= WRITER_JOBS_MAX;
 }
 
 uint64_t

@@ -1,20 +1,21 @@
 #!/bin/bash
 # packaging/install-deps.sh - the one place where dependencies are named.
 #
-# usage: packaging/install-deps.sh [build] [test] [bench-peers]        (default: build)
+# usage: packaging/install-deps.sh [build] [test] [browser] [bench-peers]        (default: build)
 #
 # Installs what is missing from Debian's packages.  When nothing is missing it asks only dpkg and is done at
 # once, without network and without root.  "a|b" means: either will do; the first that can be installed is
 # taken.
 set -eu
 
-build="gcc make pkg-config libuv1-dev libcurl4-openssl-dev libcjson-dev libsodium-dev libzstd-dev
-	libsqlite3-dev libutf8proc-dev libllhttp-dev|node-llhttp zstd sqlite3"
-test="$build libcmocka-dev clang libclang-rt-14-dev|libclang-rt-dev python3 curl procps strace"
+build="gcc make pkg-config libuv1-dev libcurl4-openssl-dev libssl-dev libcjson-dev libsodium-dev libzstd-dev
+	libsqlite3-dev libutf8proc-dev libqrcodegen-dev libllhttp-dev|node-llhttp zstd sqlite3"
+test="$build libcmocka-dev clang libclang-rt-14-dev|libclang-rt-dev python3 curl procps strace openssl faketime"
+browser="chromium python3"
 bench_peers="fossil nodejs npm"
 
 usage() {
-	echo "usage: packaging/install-deps.sh [build] [test] [bench-peers]" >&2
+	echo "usage: packaging/install-deps.sh [build] [test] [browser] [bench-peers]" >&2
 	exit 2
 }
 
@@ -24,6 +25,7 @@ for group; do
 	case $group in
 	build) wanted="$wanted $build" ;;
 	test) wanted="$wanted $test" ;;
+	browser) wanted="$wanted $browser" ;;
 	bench-peers) wanted="$wanted $bench_peers" ;;
 	*) usage ;;
 	esac

@@ -9,56 +9,56 @@
 
 #include "sync/mem.h"
 
-struct sqlite3;
+struct statements;
 
 /* check_units.c */
-RC_CHECK enum rc check_units_unit(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_units_unit(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
 
 /* check_criteria.c: what is published does not change. */
-RC_CHECK enum rc check_criteria_criterion(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_criteria_criterion(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_criteria_option(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_criteria_option(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
 
 /* check_cycle.c */
-RC_CHECK enum rc check_cycle_transition(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_cycle_transition(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
 
 /* check_councils.c */
-RC_CHECK enum rc check_councils_score(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_councils_score(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_councils_result(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_councils_result(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
 
 /* check_decisions.c */
-RC_CHECK enum rc check_decisions_recognition(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_decisions_recognition(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_decisions_revocation(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_decisions_revocation(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_decisions_inspection(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_decisions_inspection(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
 
 /* check_records.c: codes, periods and dates of the other tables. */
-RC_CHECK enum rc check_records_product_code(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_product_code(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_period_report(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_period_report(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_cycle(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_cycle(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_round(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_round(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_event(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_event(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_dossier(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_dossier(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_snapshot(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_snapshot(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_assessment(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_assessment(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_receipt(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_receipt(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
-RC_CHECK enum rc check_records_stamp_batch(struct sqlite3 *db, struct span key, bool is_insert,
+RC_CHECK enum rc check_records_stamp_batch(struct statements *rules, struct span key, bool is_insert,
     struct diag *d);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "check_row.h"
+#include "sync/statements.h"
 #include "rules_stars.h"
 
 /* Options are looked up by their keys, CRITERION/1, CRITERION/2 …: '0' is the character after '/'. */
@@ -36,20 +37,20 @@ text_or(struct sqlite3_stmt *stmt, int i, const char *otherwise)
 }
 
 static enum rc
-points_refuse(struct sqlite3 *db, struct span key, const char *criterion, int64_t points, struct diag *d)
+points_refuse(struct statements *rules, struct span key, const char *criterion, int64_t points, struct diag *d)
 {
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_ALLOWED, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_ALLOWED, key, CHECK_KEY_BLOB, &stmt, d);
 
 	if (rc == RC_OK)
 		rc = diag_fail(d, RC_INPUT, "score.points: %s does not give %lld; choose one of: 0 (no option), %s",
 		    criterion, (long long)points, stmt == NULL ? "" : text_or(stmt, 0, "nothing else"));
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }
 
 static enum rc
-points_check(struct sqlite3 *db, struct span key, struct sqlite3_stmt *stmt, struct diag *d)
+points_check(struct statements *rules, struct span key, struct sqlite3_stmt *stmt, struct diag *d)
 {
 	const char *criterion = text_or(stmt, SCORE_CRITERION, "");
 	struct span kind = check_row_text(stmt, SCORE_KIND);
@@ -72,29 +73,29 @@ points_check(struct sqlite3 *db, struct span key, struct sqlite3_stmt *stmt, str
 		return points == max ? RC_OK : diag_fail(d, RC_INPUT, "score.points: %s gives 0 (no) or %lld (yes)",
 		    criterion, (long long)max);
 	if (sqlite3_column_int(stmt, SCORE_IS_OPTION) == 0)
-		return points_refuse(db, key, criterion, points, d);
+		return points_refuse(rules, key, criterion, points, d);
 	return RC_OK;
 }
 
 /* Without any criteria loaded there is nothing to judge by; with some, an unknown one is a slip of the pen. */
 static enum rc
-unknown_check(struct sqlite3 *db, struct span key, struct sqlite3_stmt *score, struct diag *d)
+unknown_check(struct statements *rules, struct span key, struct sqlite3_stmt *score, struct diag *d)
 {
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_ANY_CRITERION, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_ANY_CRITERION, key, CHECK_KEY_BLOB, &stmt, d);
 
 	if (rc == RC_OK && stmt != NULL)
 		rc = diag_fail(d, RC_INPUT, "score.criterion: there is no criterion %s; write it as in QD26-09/1.1, "
 		    "or import its criteria set first", text_or(score, SCORE_CRITERION, ""));
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }
 
 enum rc
-check_councils_score(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_councils_score(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_SCORE, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_SCORE, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc != RC_OK || stmt == NULL)
@@ -107,15 +108,15 @@ check_councils_score(struct sqlite3 *db, struct span key, bool is_insert, struct
 		rc = diag_fail(d, RC_DENIED, "score.member: the sheet is that of \"%s\"; score on your own sheet",
 		    text_or(stmt, SCORE_SHEET_MEMBER, ""));
 	else if (sqlite3_column_int(stmt, SCORE_KNOWN) == 0)
-		rc = unknown_check(db, key, stmt, d);
+		rc = unknown_check(rules, key, stmt, d);
 	else if (!check_row_is_null(stmt, SCORE_SHEET_SET) &&
 	    !span_eq(check_row_text(stmt, SCORE_SHEET_SET), check_row_text(stmt, SCORE_SET)))
 		rc = diag_fail(d, RC_INPUT, "score.criterion: %s is not of the sheet's form %s",
 		    text_or(stmt, SCORE_CRITERION, ""), text_or(stmt, SCORE_SHEET_SET, ""));
 	else
-		rc = points_check(db, key, stmt, d);
+		rc = points_check(rules, key, stmt, d);
 out:
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }
 
@@ -139,11 +140,11 @@ band_check(struct sqlite3_stmt *stmt, int64_t sum, int64_t count, struct diag *d
 }
 
 enum rc
-check_councils_result(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_councils_result(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const dates[] = { "result.decided_on", NULL };
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_RESULT, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_RESULT, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc != RC_OK || stmt == NULL)
@@ -161,6 +162,6 @@ check_councils_result(struct sqlite3 *db, struct span key, bool is_insert, struc
 	    sqlite3_column_int(stmt, RESULT_STARS) != 0)
 		rc = diag_fail(d, RC_INPUT, "result.stars: what is eliminated has none; leave it empty or 0");
 out:
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }

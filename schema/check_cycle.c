@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "check_row.h"
+#include "sync/statements.h"
 #include "rules_dates.h"
 #include "rules_states.h"
 
@@ -39,11 +40,11 @@ struct standing {
 };
 
 static enum rc
-standing_read(struct sqlite3 *db, struct span key, struct span from, struct span to, struct standing *out,
+standing_read(struct statements *rules, struct span key, struct span from, struct span to, struct standing *out,
     struct diag *d)
 {
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_STANDING, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_STANDING, key, CHECK_KEY_BLOB, &stmt, d);
 	int code = SQLITE_ROW;
 
 	*out = (struct standing){ .is_ended = true };
@@ -59,8 +60,8 @@ standing_read(struct sqlite3 *db, struct span key, struct span from, struct span
 		code = sqlite3_step(stmt);
 	}
 	if (rc == RC_OK && stmt != NULL && code != SQLITE_DONE)
-		rc = diag_fail(d, RC_DISK, "cycle_event cannot be checked: %s", sqlite3_errmsg(db));
-	sqlite3_finalize(stmt);
+		rc = diag_fail(d, RC_DISK, "cycle_event cannot be checked: %s", sqlite3_errmsg(rules->db));
+	statements_done(stmt);
 	return rc;
 }
 
@@ -147,13 +148,13 @@ snapshot_check(struct sqlite3_stmt *stmt, struct span to, struct diag *d)
 }
 
 enum rc
-check_cycle_transition(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_cycle_transition(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const dates[] = { "cycle_event.date", NULL };
 	struct sqlite3_stmt *stmt;
 	struct standing standing;
 	struct span from, to;
-	enum rc rc = check_row_read(db, SQL_EVENT, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_EVENT, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc != RC_OK || stmt == NULL)
@@ -162,7 +163,7 @@ check_cycle_transition(struct sqlite3 *db, struct span key, bool is_insert, stru
 	to = check_row_text(stmt, EVENT_TO);
 	if ((rc = check_row_dates(stmt, dates, d)) != RC_OK ||
 	    (rc = names_check(from, to, d)) != RC_OK ||
-	    (rc = standing_read(db, key, from, to, &standing, d)) != RC_OK ||
+	    (rc = standing_read(rules, key, from, to, &standing, d)) != RC_OK ||
 	    (rc = standing_check(&standing, from, to, d)) != RC_OK)
 		goto out;
 	if (from.n == 0 && !rules_state_is_start(to))
@@ -173,6 +174,6 @@ check_cycle_transition(struct sqlite3 *db, struct span key, bool is_insert, stru
 	if (rc == RC_OK)
 		rc = snapshot_check(stmt, to, d);
 out:
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }

@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "check_row.h"
+#include "sync/statements.h"
 #include "rules_stars.h"
 
 static const char SQL_RECOGNITION[] =
@@ -17,14 +18,14 @@ enum {
 };
 
 enum rc
-check_decisions_recognition(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_decisions_recognition(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = {
 		"recognition.decided_on", "recognition.valid_from", "recognition.expires_on", NULL
 	};
 	struct sqlite3_stmt *stmt;
 	int stars;
-	enum rc rc = check_row_read(db, SQL_RECOGNITION, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_RECOGNITION, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc != RC_OK || stmt == NULL)
@@ -45,26 +46,26 @@ check_decisions_recognition(struct sqlite3 *db, struct span key, bool is_insert,
 		    (const char *)sqlite3_column_text(stmt, RECOGNITION_LAWFUL),
 		    (const char *)sqlite3_column_text(stmt, RECOGNITION_AUTHORITY));
 out:
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }
 
 enum rc
-check_decisions_revocation(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_decisions_revocation(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = {
 		"revocation.concluded_on", "revocation.decided_on", "revocation.effective_from", NULL
 	};
 
 	(void)is_insert;
-	return check_row_calendar(db, SQL_REVOCATION, key, names, true, d);
+	return check_row_calendar(rules, SQL_REVOCATION, key, names, true, d);
 }
 
 enum rc
-check_decisions_inspection(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_decisions_inspection(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "inspection.inspected_on", NULL };
 
 	(void)is_insert;
-	return check_row_calendar(db, SQL_INSPECTION, key, names, false, d);
+	return check_row_calendar(rules, SQL_INSPECTION, key, names, false, d);
 }

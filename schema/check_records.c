@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "check_row.h"
+#include "sync/statements.h"
 #include "rules_code.h"
 #include "rules_dates.h"
 
@@ -27,13 +28,13 @@ static const char SQL_BATCH[] =
     " AND o.serial_to >= b.serial_from LIMIT 1) FROM stamp_batch b WHERE b.id = ?1";
 
 enum rc
-check_records_product_code(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_product_code(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "product_code.allocated_on", NULL };
 	struct sqlite3_stmt *stmt;
 	struct rules_code code;
 	struct span text;
-	enum rc rc = check_row_read(db, SQL_CODE, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_CODE, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc == RC_OK && stmt != NULL)
@@ -46,16 +47,16 @@ check_records_product_code(struct sqlite3 *db, struct span key, bool is_insert, 
 			    "as in 42-18538-7-2026 (no zeros before the number); older codes take kind=alias",
 			    (int)text.n, (const char *)text.p);
 	}
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }
 
 enum rc
-check_records_period_report(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_period_report(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "period_report.closed_on", NULL };
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_PERIOD, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_PERIOD, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc == RC_OK && stmt != NULL)
@@ -63,12 +64,12 @@ check_records_period_report(struct sqlite3 *db, struct span key, bool is_insert,
 	if (rc == RC_OK && stmt != NULL && !rules_period_is_ok(check_row_text(stmt, 1)))
 		rc = diag_fail(d, RC_INPUT, "period_report.period: \"%s\" is no period; write 2026, 2026-H1, "
 		    "2026-Q3 or 2026-07", (const char *)sqlite3_column_text(stmt, 1));
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }
 
 enum rc
-check_records_cycle(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_cycle(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = {
 		"cycle.step1_from", "cycle.step1_to", "cycle.step2_from", "cycle.step2_to",
@@ -78,46 +79,46 @@ check_records_cycle(struct sqlite3 *db, struct span key, bool is_insert, struct 
 	};
 
 	(void)is_insert;
-	return check_row_calendar(db, SQL_CYCLE, key, names, true, d);
+	return check_row_calendar(rules, SQL_CYCLE, key, names, true, d);
 }
 
 enum rc
-check_records_round(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_round(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = {
 		"round.opens_on", "round.dossiers_by", "round.evaluate_before", NULL
 	};
 
 	(void)is_insert;
-	return check_row_calendar(db, SQL_ROUND, key, names, true, d);
+	return check_row_calendar(rules, SQL_ROUND, key, names, true, d);
 }
 
 enum rc
-check_records_event(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_event(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "event.starts_on", "event.ends_on", NULL };
 
 	(void)is_insert;
-	return check_row_calendar(db, SQL_EVENT, key, names, true, d);
+	return check_row_calendar(rules, SQL_EVENT, key, names, true, d);
 }
 
 enum rc
-check_records_dossier(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_dossier(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = {
 		"dossier.submitted_on", "dossier.due_on", "dossier.registered_on", NULL
 	};
 
 	(void)is_insert;
-	return check_row_calendar(db, SQL_DOSSIER, key, names, true, d);
+	return check_row_calendar(rules, SQL_DOSSIER, key, names, true, d);
 }
 
 enum rc
-check_records_snapshot(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_snapshot(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "dossier_snapshot.taken_on", NULL };
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_SNAPSHOT, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_SNAPSHOT, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc == RC_OK && stmt != NULL)
@@ -126,16 +127,16 @@ check_records_snapshot(struct sqlite3 *db, struct span key, bool is_insert, stru
 		rc = diag_fail(d, RC_CONFLICT, "dossier_snapshot.version: version %d of this dossier is frozen "
 		    "already; what was changed since is version %d", sqlite3_column_int(stmt, 1),
 		    sqlite3_column_int(stmt, 1) + 1);
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }
 
 enum rc
-check_records_assessment(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_assessment(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "commune_assessment.met_on", "commune_assessment.signed_on", NULL };
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_ASSESSMENT, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_ASSESSMENT, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc == RC_OK && stmt != NULL)
@@ -145,25 +146,25 @@ check_records_assessment(struct sqlite3 *db, struct span key, bool is_insert, st
 	if (rc == RC_OK && stmt != NULL && !check_row_is_null(stmt, 1) && sqlite3_column_int(stmt, 2) != 0)
 		rc = diag_fail(d, RC_INPUT, "commune_assessment.signed_on: a report is signed with all four "
 		    "findings; fill in origin, labour, idea and identity first");
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }
 
 enum rc
-check_records_receipt(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_receipt(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "receipt_slip.received_on", "receipt_slip.due_on", NULL };
 
 	(void)is_insert;
-	return check_row_calendar(db, SQL_RECEIPT, key, names, true, d);
+	return check_row_calendar(rules, SQL_RECEIPT, key, names, true, d);
 }
 
 enum rc
-check_records_stamp_batch(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_records_stamp_batch(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "stamp_batch.issued_on", NULL };
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_BATCH, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_BATCH, key, CHECK_KEY_BLOB, &stmt, d);
 
 	(void)is_insert;
 	if (rc == RC_OK && stmt != NULL)
@@ -173,6 +174,6 @@ check_records_stamp_batch(struct sqlite3 *db, struct span key, bool is_insert, s
 	if (rc == RC_OK && stmt != NULL && !check_row_is_null(stmt, 3))
 		rc = diag_fail(d, RC_CONFLICT, "stamp_batch.serial_from: some of these numbers belong to the batch "
 		    "that begins at %lld; begin after it", (long long)sqlite3_column_int64(stmt, 3));
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }

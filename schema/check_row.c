@@ -3,16 +3,17 @@
 #include <sqlite3.h>
 
 #include "rules_dates.h"
+#include "sync/statements.h"
 
 enum rc
-check_row_read(struct sqlite3 *db, const char *sql, struct span key, enum check_key type,
+check_row_read(struct statements *rules, const char *sql, struct span key, enum check_key type,
     struct sqlite3_stmt **out, struct diag *d)
 {
+	enum rc rc = statements_get(rules, sql, out, d);
 	int code;
 
-	*out = NULL;
-	if (sqlite3_prepare_v2(db, sql, -1, out, NULL) != SQLITE_OK)
-		return diag_fail(d, RC_DISK, "a rule cannot be checked: %s", sqlite3_errmsg(db));
+	if (rc != RC_OK)
+		return rc;
 	if (type == CHECK_KEY_TEXT)
 		code = sqlite3_bind_text(*out, 1, (const char *)key.p, (int)key.n, SQLITE_STATIC);
 	else
@@ -23,8 +24,8 @@ check_row_read(struct sqlite3 *db, const char *sql, struct span key, enum check_
 		return RC_OK;
 	if (code != SQLITE_DONE)
 		return diag_fail(d, code == SQLITE_NOMEM ? RC_NOMEM : RC_DISK, "a rule cannot be checked: %s",
-		    sqlite3_errmsg(db));
-	sqlite3_finalize(*out);
+		    sqlite3_errmsg(rules->db));
+	statements_done(*out);
 	*out = NULL;
 	return RC_OK;
 }
@@ -71,17 +72,17 @@ check_row_order(struct sqlite3_stmt *stmt, const char *const *names, int earlier
 }
 
 enum rc
-check_row_calendar(struct sqlite3 *db, const char *sql, struct span key, const char *const *names,
+check_row_calendar(struct statements *rules, const char *sql, struct span key, const char *const *names,
     bool is_paired, struct diag *d)
 {
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, sql, key, CHECK_KEY_BLOB, &stmt, d);
+	enum rc rc = check_row_read(rules, sql, key, CHECK_KEY_BLOB, &stmt, d);
 
 	if (rc == RC_OK && stmt != NULL)
 		rc = check_row_dates(stmt, names, d);
 	for (int i = 0; rc == RC_OK && stmt != NULL && is_paired && names[i] != NULL && names[i + 1] != NULL;
 	    i += 2)
 		rc = check_row_order(stmt, names, i, i + 1, d);
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }

@@ -4,7 +4,7 @@
 
 #include "sync/mem.h"
 
-struct sqlite3;
+struct statements;
 struct sqlite3_stmt;
 
 enum check_key {
@@ -12,9 +12,9 @@ enum check_key {
 	CHECK_KEY_TEXT,
 };
 
-/* Run @sql, whose parameter ?1 is @key, up to its first row.  *@out is for sqlite3_finalize(), on failure too; it is
- * NULL when there is no row, because a later step of the same save took it away. */
-RC_CHECK enum rc check_row_read(struct sqlite3 *db, const char *sql, struct span key, enum check_key type,
+/* Run @sql (a static string), whose parameter ?1 is @key, up to its first row.  *@out is for statements_done(), on
+ * failure too; it is NULL when there is no row, because a later step of the same save took it away. */
+RC_CHECK enum rc check_row_read(struct statements *rules, const char *sql, struct span key, enum check_key type,
     struct sqlite3_stmt **out, struct diag *d);
 
 /* Column @i; empty for NULL.  Borrowed until the statement moves. */
@@ -30,7 +30,7 @@ RC_CHECK enum rc check_row_order(struct sqlite3_stmt *stmt, const char *const *n
 
 /* The same for a whole row: run @sql as above, check every column as a date and, for i even, that the pair
  * (i, i + 1) is in order when @is_paired. */
-RC_CHECK enum rc check_row_calendar(struct sqlite3 *db, const char *sql, struct span key,
+RC_CHECK enum rc check_row_calendar(struct statements *rules, const char *sql, struct span key,
     const char *const *names, bool is_paired, struct diag *d);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "check.h"
 #include "check_row.h"
+#include "sync/statements.h"
 
 static const char SQL_UNIT[] =
     "SELECT valid_from, valid_to, unit_id = code || '@' || valid_from, code || '@' || valid_from,"
@@ -9,11 +10,11 @@ static const char SQL_UNIT[] =
     " FROM unit WHERE unit_id = ?1";
 
 enum rc
-check_units_unit(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d)
+check_units_unit(struct statements *rules, struct span key, bool is_insert, struct diag *d)
 {
 	static const char *const names[] = { "unit.valid_from", "unit.valid_to", NULL };
 	struct sqlite3_stmt *stmt;
-	enum rc rc = check_row_read(db, SQL_UNIT, key, CHECK_KEY_TEXT, &stmt, d);
+	enum rc rc = check_row_read(rules, SQL_UNIT, key, CHECK_KEY_TEXT, &stmt, d);
 
 	(void)is_insert;
 	if (rc == RC_OK && stmt != NULL)
@@ -27,6 +28,6 @@ check_units_unit(struct sqlite3 *db, struct span key, bool is_insert, struct dia
 	    (sqlite3_column_int(stmt, 4) == 0 || sqlite3_column_int(stmt, 5) != 0))
 		rc = diag_fail(d, RC_INPUT, "unit %.*s: only a province stands alone; name the unit above it in "
 		    "parent", (int)key.n, (const char *)key.p);
-	sqlite3_finalize(stmt);
+	statements_done(stmt);
 	return rc;
 }

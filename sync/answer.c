@@ -10,6 +10,7 @@
 struct answer {
 	struct engine *e;
 	struct peer *p;			/* once the request proved who sent it */
+	uint8_t self[ORIGIN_BYTES];	/* which of our origins it is for */
 	struct envelope_head head;
 	struct request request;
 	uint64_t at;			/* offset of the next byte of the upload */
@@ -33,6 +34,12 @@ void
 answer_free(struct answer *s)
 {
 	mem_free(s);
+}
+
+bool
+answer_is_proved(const struct answer *s)
+{
+	return s->p != NULL;
 }
 
 const uint8_t *
@@ -64,20 +71,27 @@ download_acknowledged(struct answer *s, struct diag *d)
 	struct peer *p = s->p;
 	bool is_named = (q->flags & REQUEST_HELD) != 0 && p->out != NULL &&
 	    memcmp(q->held_id, p->out->id, TRANSFER_ID_BYTES) == 0;
+	bool is_needless;
 
 	if (p->out == NULL)
 		return RC_OK;
-	if (memcmp(q->digest, p->out->digest, DIGEST_HEADS_BYTES) == 0) {
-		(void)transfer_ack(p->out, &p->belief, p->out->content.n, NULL);
-	} else if (is_named) {
+	if (is_named) {
 		if (!transfer_ack(p->out, &p->belief, q->held, NULL))
 			return diag_fail(d, RC_PEER, "the other side holds more than was sent");
 		p->out->acked = q->held;
-	} else if (p->out->acked > 0 || p->out->built_tick != s->e->change_tick) {
+	}
+	/* That they hold its commits says nothing of receipts (W34). */
+	is_needless = memcmp(q->digest, p->out->digest, DIGEST_HEADS_BYTES) == 0;
+	if (is_needless) {
+		transfer_ack_commits(p->out, &p->belief);
+		is_needless = p->out->receipts == 0 || !is_named;
+	} else if (!is_named && (p->out->acked > 0 || p->out->built_tick != s->e->change_tick)) {
 		download_drop(p);	/* begun and forgotten there, or out of date: made anew from our beliefs */
 		return RC_OK;
 	}
-	if (p->out->acked == p->out->content.n) {
+	if (is_needless || p->out->acked == p->out->content.n) {
+		if (!is_needless)
+			p->belief.done_total = 0;	/* a vector of theirs says something new now */
 		download_drop(p);
 		s->has_settled = true;
 	}
@@ -87,7 +101,6 @@ download_acknowledged(struct answer *s, struct diag *d)
 static enum rc
 request_open(struct answer *s, struct diag *d)
 {
-	const uint8_t *self = engine_self(s->e)->origin;
 	struct span head = span_of(s->head.b, s->head.n);
 	struct request *q = &s->request;
 	struct peer *p;
@@ -95,12 +108,14 @@ request_open(struct answer *s, struct diag *d)
 
 	if (envelope_request_parse(q, head) != RC_OK)
 		return diag_fail(d, RC_PEER, "the request is broken");
-	if (memcmp(q->to, self, ENVELOPE_TO_BYTES) != 0)
-		return diag_fail(d, RC_DENIED, "the request is for another node");	/* W3 */
+	if ((rc = peer_addressed(s->e, q->to, s->self, d)) != RC_OK)
+		return rc;
 	if ((rc = peer_get(s->e, q->from, &p, d)) != RC_OK)
 		return rc;
-	if (!envelope_mac_ok(head, &(struct envelope_ends){ p->key, q->from, self, NULL }))
+	if (!envelope_mac_ok(head, &(struct envelope_ends){ p->key, q->from, s->self, NULL }))
 		return diag_fail(d, RC_DENIED, "the request does not prove who sent it");	/* W2 */
+	if ((rc = peer_welcome(s->e, p, d)) != RC_OK)
+		return rc;
 	s->p = p;
 	s->at = q->piece.offset;
 	if ((rc = download_acknowledged(s, d)) != RC_OK || (rc = intake_load(s->e, p, d)) != RC_OK)
@@ -159,6 +174,7 @@ download_choose(struct answer *s, bool is_all, struct reply *a, struct diag *d)
 
 	if (s->news.has_vector || s->has_gap)
 		download_drop(p);
+	s->has_gap = s->has_gap || s->news.has_suspects;	/* our vector, without them */
 	if (!p->belief.is_known)
 		a->flags |= REPLY_VECTOR;
 	if (p->out != NULL)
@@ -166,11 +182,30 @@ download_choose(struct answer *s, bool is_all, struct reply *a, struct diag *d)
 	if (s->has_gap || !p->belief.is_known || (s->request.flags & REQUEST_VECTOR) != 0)
 		what |= TRANSFER_VECTOR;
 	if (p->belief.is_known)
-		what |= TRANSFER_FRAMES;
+		what |= TRANSFER_FRAMES | TRANSFER_RECEIPTS;
 	if ((rc = transfer_new(s->e, p, what, &p->out, d)) != RC_OK)
 		return rc;
 	if (p->out == NULL && is_all)
-		return transfer_new(s->e, p, TRANSFER_VECTOR, &p->out, d);
+		return transfer_new(s->e, p, TRANSFER_VECTOR | TRANSFER_RECEIPTS, &p->out, d);
+	return RC_OK;
+}
+
+/* Equal already: have ready what receipts they lack (W33). */
+static enum rc
+receipts_choose(struct answer *s, struct diag *d)
+{
+	const struct request *q = &s->request;
+	struct peer *p = s->p;
+	enum rc rc;
+
+	if (p->out != NULL || !receipt_is_unsent(s->e, p))
+		return RC_OK;
+	if ((rc = transfer_new(s->e, p, TRANSFER_RECEIPTS, &p->out, d)) != RC_OK || p->out == NULL)
+		return rc;
+	/* The same one as before we forgot it: they told how far they have it. */
+	if ((q->flags & REQUEST_HELD) != 0 && memcmp(q->held_id, p->out->id, TRANSFER_ID_BYTES) == 0 &&
+	    transfer_ack(p->out, &p->belief, q->held, NULL) && p->out->acked == p->out->content.n)
+		download_drop(p);
 	return RC_OK;
 }
 
@@ -189,7 +224,36 @@ download_piece(const struct answer *s, struct reply *a)
 	memcpy(a->piece.id, t->id, TRANSFER_ID_BYTES);
 	a->piece.total = t->content.n;
 	a->piece.offset = t->acked;
+	if (t->receipts != 0 && t->acked + n == t->content.n)
+		s->p->receipts_sent = t->receipts;
 	return span_of(t->content.p + t->acked, (size_t)n);
+}
+
+/* Write down, in one go, what was settled and, when they shall be sent, our receipts for what came (W33). */
+static enum rc
+reply_settle(struct answer *s, bool sends_receipts, struct diag *d)
+{
+	struct peer *p = s->p;
+	bool is_due = false;
+	enum rc rc;
+
+	if (sends_receipts && (rc = receipt_is_due(s->e, p, &is_due, d)) != RC_OK)
+		return rc;
+	if (!is_due)
+		return s->has_settled ? belief_flush(s->e, p->origin, &p->belief, d) : RC_OK;
+	if ((rc = engine_begin(s->e, d)) != RC_OK)
+		return rc;
+	if ((rc = receipt_make(s->e, p, d)) == RC_OK && s->has_settled)
+		rc = belief_put(s->e, p->origin, &p->belief, d);
+	if (rc == RC_OK)
+		rc = engine_commit_tx(s->e, d);
+	if (rc != RC_OK) {
+		engine_rollback(s->e);
+		return rc == RC_FULL ? RC_OK : rc;	/* sending goes on; all of this is soft */
+	}
+	if (s->has_settled)
+		belief_written(&p->belief);
+	return RC_OK;
 }
 
 static enum rc
@@ -215,19 +279,22 @@ reply_make(struct answer *s, struct bytes *body, struct diag *d)
 	if (memcmp(a.digest, q->digest, sizeof(a.digest)) == 0) {
 		peer_note_equal(s->e, p);
 		s->has_settled = true;
-		if ((rc = intake_drop(s->e, p, d)) != RC_OK)
+		if ((rc = intake_drop(s->e, p, d)) != RC_OK || (rc = reply_settle(s, true, d)) != RC_OK ||
+		    (rc = receipts_choose(s, d)) != RC_OK)
 			return rc;
 	} else {
 		bool is_all = is_whole && (q->flags & REQUEST_MORE) == 0;
 
-		if ((rc = download_choose(s, is_all, &a, d)) != RC_OK)
+#ifdef BUG_P9_EARLY_RECEIPT
+		is_whole = true;	/* the rest will come */
+#endif
+
+		if ((rc = reply_settle(s, is_whole && p->belief.is_known, d)) != RC_OK ||
+		    (rc = download_choose(s, is_all, &a, d)) != RC_OK)
 			return rc;
-		piece = download_piece(s, &a);
 	}
-	if (s->has_settled && (rc = belief_flush(s->e, p->origin, &p->belief, d)) != RC_OK)
-		return rc;
-	envelope_reply_emit(&a, &(struct envelope_ends){ p->key, engine_self(s->e)->origin, p->origin, q->nonce },
-	    body);
+	piece = download_piece(s, &a);
+	envelope_reply_emit(&a, &(struct envelope_ends){ p->key, s->self, p->origin, q->nonce }, body);
 	bytes_put(body, piece.p, piece.n);
 	return bytes_rc(body);
 }

@@ -4,6 +4,8 @@
  * Cut: what came is kept, the next request goes on.  Beliefs wrong: vectors are exchanged, at most VECTORS_MAX times,
  * and the round goes on; when that moves nothing more either, it ends unequal.
  */
+#include "clock_hear.h"
+#include "clock_wait.h"
 #include "engine_impl.h"
 #include "exchange_impl.h"
 #include "intake.h"
@@ -15,6 +17,9 @@
 enum {
 	VECTORS_MAX = 2,	/* of ours in one round (W18) */
 	GAPS_MAX = 3,		/* downloads of one round that did not fit what we hold */
+	TAKEN_MAX = 4,		/* of theirs that count as progress */
+	VAIN_MS = 3600 * 1000,	/* so long an upload that they did not take is not sent again as it was */
+	SUSPICIONS_MAX = 3,	/* vectors beyond these, to compare what seems forked */
 };
 
 struct ask {
@@ -23,13 +28,14 @@ struct ask {
 	enum ask_state state;
 	enum rc rc;
 	struct ask_counts counts;
-	unsigned vectors, gaps;
+	unsigned vectors, taken, gaps, suspicions;
 	bool is_vector_due;
 	uint8_t done_up[TRANSFER_ID_BYTES];	/* the last upload that got there whole */
 	bool is_stuck; /* the next one would be the same again: they hold something else under its numbers */
 
 	/* Of the request under way, and its reply. */
 	uint8_t nonce[ENVELOPE_NONCE_BYTES];
+	uint8_t from[ORIGIN_BYTES];	/* by which they know us */
 	bool is_open;
 	bool has_sent_done;		/* it told them that we hold their last transfer whole */
 	bool is_query;			/* it asks how far the upload got */
@@ -52,7 +58,7 @@ ask_new(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct ask **out, st
 	enum rc rc;
 
 	*out = NULL;
-	if ((rc = peer_get(e, peer, &p, d)) != RC_OK)
+	if ((rc = peer_get(e, peer, &p, d)) != RC_OK || (rc = peer_welcome(e, p, d)) != RC_OK)
 		return rc;
 	if ((a = mem_alloc(sizeof(*a))) == NULL)
 		return RC_NOMEM;
@@ -125,12 +131,22 @@ upload_choose(struct ask *a, struct diag *d)
 		what |= TRANSFER_FRAMES;
 	a->is_vector_due = false;
 	a->vectors += is_due;
+	a->is_stuck = false;		/* what was sent in vain goes again behind a vector */
 	rc = transfer_new(a->e, p, what, &p->out, d);
-	if (rc == RC_OK && p->out != NULL && memcmp(p->out->id, a->done_up, TRANSFER_ID_BYTES) == 0) {
-		upload_drop(a);
+	if (rc != RC_OK || p->out == NULL)
+		return rc;
+	if (memcmp(p->out->id, a->done_up, TRANSFER_ID_BYTES) == 0) {
+		if (!is_due) {
+			memcpy(p->vain_id, a->done_up, TRANSFER_ID_BYTES);
+			p->vain_ms = engine_env_ms(a->e);
+		}
 		a->is_stuck = true;
+	} else if (!is_due && p->vain_ms != 0 && memcmp(p->out->id, p->vain_id, TRANSFER_ID_BYTES) == 0) {
+		a->is_stuck = engine_env_ms(a->e) - p->vain_ms < VAIN_MS;
 	}
-	return rc;
+	if (a->is_stuck)
+		upload_drop(a);
+	return RC_OK;
 }
 
 /* Describe the piece of p->out that this request carries. */
@@ -165,7 +181,8 @@ request_fill(struct ask *a, struct request *q)
 {
 	struct peer *p = a->p;
 
-	memcpy(q->from, engine_self(a->e)->origin, ORIGIN_BYTES);
+	memcpy(a->from, peer_self(a->e, p), ORIGIN_BYTES);
+	memcpy(q->from, a->from, ORIGIN_BYTES);
 	memcpy(q->to, p->origin, ENVELOPE_TO_BYTES);
 	engine_random(a->e, a->nonce, sizeof(a->nonce));
 	memcpy(q->nonce, a->nonce, ENVELOPE_NONCE_BYTES);
@@ -236,6 +253,7 @@ upload_acknowledged(struct ask *a, struct diag *d)
 	p->is_uncertain = false;
 	if (t->acked == t->content.n) {
 		memcpy(a->done_up, t->id, TRANSFER_ID_BYTES);
+		p->belief.done_total = 0;	/* a vector of theirs says something new now, of whatever bytes */
 		upload_drop(a);
 	}
 	return RC_OK;
@@ -244,10 +262,9 @@ upload_acknowledged(struct ask *a, struct diag *d)
 static enum rc
 reply_open(struct ask *a, struct diag *d)
 {
-	const uint8_t *self = engine_self(a->e)->origin;
 	struct span s = span_of(a->head.b, a->head.n);
 	struct peer *p = a->p;
-	struct envelope_ends ends = { p->key, p->origin, self, a->nonce };
+	struct envelope_ends ends = { p->key, p->origin, a->from, a->nonce };
 	enum rc rc;
 
 	if (!envelope_mac_ok(s, &ends))
@@ -320,10 +337,35 @@ news_count(struct ask *a)
 	a->counts.commits_down += a->news.commits;
 	a->counts.quarantined += a->news.quarantined;
 	a->counts.conflicts += a->news.conflicts;
+	a->counts.receipts += a->news.receipts;
 	if (a->news.forks > a->counts.forks)
 		a->counts.forks = a->news.forks;
-	if (a->news.bytes > 0)
+	/* A vector that comes again and again moves nothing. */
+	if (a->news.bytes > 0 && (!a->news.has_vector || a->news.commits > 0 || ++a->taken <= TAKEN_MAX))
 		a->has_moved = true;
+}
+
+/* Is all that they hold and we do not here already, waiting for a correction or for time to go on (C16)? */
+static bool
+all_waits(struct ask *a)
+{
+	struct peer *p = a->p;
+	bool is_over = true;
+
+	if (a->news.has_vector) {
+		p->has_waits = a->news.waits && !a->news.we_lack && !a->news.has_suspects;
+		memcpy(p->waits_digest, a->reply.digest, sizeof(p->waits_digest));
+	}
+	return p->has_waits && memcmp(p->waits_digest, a->reply.digest, sizeof(p->waits_digest)) == 0 &&
+	    clock_wait_is_over(a->e, &is_over, NULL) == RC_OK && !is_over;
+}
+
+static enum rc
+waiting_count(void *ctx, const struct clock_waiting *w)
+{
+	(void)w;
+	++*(uint64_t *)ctx;
+	return RC_OK;
 }
 
 /* Is there reason for another request?  Sets what it needs (W18, W19). */
@@ -333,9 +375,16 @@ more_wanted(struct ask *a)
 	struct peer *p = a->p;
 	bool is_unsent = a->sent == 0 && (p->out != NULL || (p->belief.is_known && peer_lacks(a->e, p)));
 
+	if (!is_unsent && !a->is_query && a->news.commits == 0 && p->in == NULL && all_waits(a))
+		return false;
 	/* They told what they hold, and it is more than we hold: tell them what we hold. */
 	if (a->news.has_vector && a->news.we_lack && a->vectors == 0)
 		a->is_vector_due = true;
+	/* C9: what seems forked is left out of our vector, so that they send it whole. */
+	if (a->news.has_suspects) {
+		a->is_vector_due = true;
+		a->vectors -= a->vectors > 0 && a->suspicions++ < SUSPICIONS_MAX ? 1 : 0;
+	}
 	if (a->is_vector_due && a->vectors < VECTORS_MAX)
 		return true;
 	if (a->is_stuck)
@@ -401,6 +450,9 @@ ask_reply_end(struct ask *a, bool is_complete, struct diag *d)
 	}
 	if (a->came >= a->p->want_bytes)
 		peer_piece_grow(&a->p->want_bytes);
+	rc = clock_hear(a->e, a->p->origin, a->counts.asked_ms, engine_now_ms(a->e), a->counts.peer_ms, d);
+	if ((rc != RC_OK && rc != RC_FULL) || (rc = peer_get(a->e, a->p->origin, &a->p, d)) != RC_OK)
+		return ask_fail(a, rc, d);
 	peer_digest(a->e, a->p, digest);
 	a->counts.is_equal = memcmp(digest, a->reply.digest, sizeof(digest)) == 0;
 #ifdef BUG_P16_TRUST_BELIEF
@@ -408,13 +460,19 @@ ask_reply_end(struct ask *a, bool is_complete, struct diag *d)
 #endif
 	if (a->counts.is_equal) {
 		peer_note_equal(a->e, a->p);
+		/* W34: receipts that came in part: the rest, before the round is over. */
+		if (a->p->in != NULL && a->news.bytes > 0) {
+			rc = progress_keep(a, d);
+			return rc == RC_OK ? RC_OK : ask_fail(a, rc, d);
+		}
 		if ((rc = intake_drop(a->e, a->p, d)) != RC_OK)
 			return ask_fail(a, rc, d);
 	} else if (more_wanted(a)) {
 		rc = progress_keep(a, d);
 		return rc == RC_OK ? RC_OK : ask_fail(a, rc, d);
 	}
-	if ((rc = progress_keep(a, d)) != RC_OK)
+	if ((rc = progress_keep(a, d)) != RC_OK || (!a->counts.is_equal && a->e->clock.waiting > 0 &&
+	    (rc = clock_wait_each(a->e, waiting_count, &a->counts.held_back, d)) != RC_OK))
 		return ask_fail(a, rc, d);
 	a->state = ASK_DONE;
 	return RC_OK;

@@ -6,8 +6,12 @@
 #include "commit.h"
 #include "engine_impl.h"
 
-/* RC_OK: it may.  RC_DENIED: it may not, @why says which rule.  RC_CONFLICT: not to be judged yet, it needs a newer
+/* Is @c of a form that can take effect at all (C5)?  RC_DENIED: it is broken, for good: wrong types, wrong addresses,
+ * keys that others minted, credentials that prove nothing.  RC_CONFLICT: not to be judged yet, it needs a newer
  * schema than this program knows.  Anything else is an error of ours. */
+RC_CHECK enum rc authority_form(struct engine *e, const struct stream *s, const struct commit *c, struct diag *why);
+
+/* May its author do what @c, which is in good form, does?  RC_DENIED: it lacks the right, @why says which rule. */
 RC_CHECK enum rc authority_check(struct engine *e, const struct stream *s, const struct commit *c, struct diag *why);
 
 #endif

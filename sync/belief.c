@@ -9,6 +9,7 @@
 #define SID_KNOWN	0	/* no stream has this number: the row says that the beliefs mean something */
 #define SID_DONE_ID	(-1)	/* so that a new process, too, can tell them what it holds whole: */
 #define SID_DONE_TOTAL	(-2)	/* beside the beliefs, because it is true no longer than they are */
+#define SID_RECEIPTS	(-3)
 #define BELIEF_STREAMS_MAX (UINT32_C(1) << 24)
 
 _Static_assert(STREAM_SEQ_MAX <= SEQ_MASK, "a number and the mark fit into 32 bits");
@@ -68,6 +69,15 @@ belief_know(struct belief *b)
 }
 
 void
+belief_receipts(struct belief *b, uint64_t n)
+{
+	if (n <= b->receipts)
+		return;
+	b->receipts = n;
+	b->is_dirty = true;
+}
+
+void
 belief_trim(struct belief *b, size_t last)
 {
 	size_t i;
@@ -112,6 +122,8 @@ belief_load(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b
 			b->done_id = (uint64_t)seq;
 		} else if (sid == SID_DONE_TOTAL) {
 			b->done_total = (uint64_t)seq;
+		} else if (sid == SID_RECEIPTS) {
+			b->receipts = (uint64_t)seq;
 		} else if (sid > 0 && (uint64_t)sid <= stream_count(e) && seq >= 0) {
 			if (belief_room(b, (uint32_t)sid))
 				b->seqs[sid] = (uint32_t)seq & SEQ_MASK;
@@ -142,32 +154,50 @@ belief_write(struct engine *e, const uint8_t peer[ORIGIN_BYTES], int64_t sid, ui
 }
 
 enum rc
-belief_flush(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b, struct diag *d)
+belief_put(struct engine *e, const uint8_t peer[ORIGIN_BYTES], const struct belief *b, struct diag *d)
 {
-	enum rc rc;
+	enum rc rc = RC_OK;
 	size_t i;
 
-	if (!b->is_dirty)
-		return RC_OK;
-	if ((rc = engine_begin(e, d)) != RC_OK)
-		return rc;
 	if (b->is_known && !b->is_known_written)
 		rc = belief_write(e, peer, SID_KNOWN, 1, d);
 	if (rc == RC_OK && b->done_total != 0 &&
 	    (rc = belief_write(e, peer, SID_DONE_ID, b->done_id, d)) == RC_OK)
 		rc = belief_write(e, peer, SID_DONE_TOTAL, b->done_total, d);
+	if (rc == RC_OK && b->receipts != 0)
+		rc = belief_write(e, peer, SID_RECEIPTS, b->receipts, d);
 	for (i = 1; rc == RC_OK && i < b->count; i++)
 		if ((b->seqs[i] & UNWRITTEN) != 0)
 			rc = belief_write(e, peer, (int64_t)i, b->seqs[i] & SEQ_MASK, d);
-	if (rc == RC_OK)
+	return rc;
+}
+
+void
+belief_written(struct belief *b)
+{
+	size_t i;
+
+	for (i = 1; i < b->count; i++)
+		b->seqs[i] &= SEQ_MASK;
+	b->is_known_written = b->is_known;
+	b->is_dirty = false;
+}
+
+enum rc
+belief_flush(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b, struct diag *d)
+{
+	enum rc rc;
+
+	if (!b->is_dirty)
+		return RC_OK;
+	if ((rc = engine_begin(e, d)) != RC_OK)
+		return rc;
+	if ((rc = belief_put(e, peer, b, d)) == RC_OK)
 		rc = engine_commit_tx(e, d);
 	if (rc != RC_OK) {
 		engine_rollback(e);
 		return rc;
 	}
-	for (i = 1; i < b->count; i++)
-		b->seqs[i] &= SEQ_MASK;
-	b->is_known_written = b->is_known;
-	b->is_dirty = false;
+	belief_written(b);
 	return RC_OK;
 }

@@ -18,18 +18,24 @@ struct belief {
 	bool is_dirty;
 	uint64_t done_id;	/* their newest transfer that we hold whole (its name as a number), */
 	uint64_t done_total;	/* and its size; 0: none, or they know */
+	uint64_t receipts;	/* they have our receipts up to this local number (receipt_impl.h) */
 };
 
 /* Read what the database has of @peer, once.  Everything else needs that first. */
 RC_CHECK enum rc belief_load(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b, struct diag *d);
 
-/* Write what changed, in a transaction of its own; nothing when nothing did. */
+/* Write what changed, in a transaction of its own; nothing when nothing did.  Or within the open transaction, and note
+ * that it was written once that is durable. */
 RC_CHECK enum rc belief_flush(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct belief *b, struct diag *d);
+RC_CHECK enum rc belief_put(struct engine *e, const uint8_t peer[ORIGIN_BYTES], const struct belief *b,
+    struct diag *d);
+void belief_written(struct belief *b);
 
 uint64_t belief_get(const struct belief *b, uint32_t sid);
 void belief_set(struct belief *b, uint32_t sid, uint64_t seq);		/* forgotten without memory */
 void belief_raise(struct belief *b, uint32_t sid, uint64_t seq);
 void belief_know(struct belief *b);
+void belief_receipts(struct belief *b, uint64_t n);			/* they have those up to @n */
 
 /* Forget what was believed of streams after number @last: after a rollback there are none.  The rest stands: whoever
  * sent it does not send it again. */

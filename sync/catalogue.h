@@ -12,7 +12,7 @@
 
 #include "mem.h"
 
-struct sqlite3;
+struct statements;
 
 #define KEY_BYTES		16	/* a minted row key */
 #define KEY_TEXT_BYTES_MAX	96	/* a key the domain names itself */
@@ -98,7 +98,7 @@ struct catalogue_table {
 	/* A rule of the domain over one row just written, run inside the transaction of a local save; or NULL.  A
 	 * refusal (RC_INPUT, RC_DENIED, RC_CONFLICT, with a diag) rolls the whole save back.  Never run on what
 	 * others saved. */
-	enum rc (*save_check)(struct sqlite3 *db, struct span key, bool is_insert, struct diag *d);
+	enum rc (*save_check)(struct statements *rules, struct span key, bool is_insert, struct diag *d);
 	const char *note;
 };
 

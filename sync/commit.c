@@ -69,52 +69,57 @@ commit_op_find(const struct commit *c, uint16_t table, struct span key)
 
 /* --- emit -------------------------------------------------------------------------------------------------------- */
 
+#define FEW_ROWS 64
+
 struct group {
 	const struct commit_op *ops;
 	size_t rows;
-	uint8_t columns[COLUMN_NUMBER_MAX];
+	const uint8_t *columns;		/* @all, or those of the first op */
 	size_t columns_count;
-	struct value *values;		/* column by column, rows each */
+	uint8_t all[COLUMN_NUMBER_MAX];
+	struct value *values;		/* one column of all rows; @few when that is enough */
+	struct value few[FEW_ROWS];
 };
 
 /* The columns of a group: of an update those of each row; of insertions those not NULL in some row. */
 static void
 group_columns(struct group *g)
 {
-	bool used[COLUMN_NUMBER_MAX + 1] = { false };
+	uint64_t used[(COLUMN_NUMBER_MAX + 1) / 64] = { 0 }, left;
 	size_t i, j;
 
-	g->columns_count = 0;
-	if (g->ops[0].kind == COMMIT_DELETE)
+	g->columns = g->ops[0].columns;
+	g->columns_count = g->ops[0].kind == COMMIT_DELETE ? 0 : g->ops[0].columns_count;
+	if (!is_insertion(&g->ops[0]))
 		return;
 	for (i = 0; i < g->rows; i++)
 		for (j = 0; j < g->ops[i].columns_count; j++)
-			if (!is_insertion(&g->ops[i]) || g->ops[i].values[j].type != VALUE_NULL)
-				used[g->ops[i].columns[j]] = true;
-	for (i = 0; i <= COLUMN_NUMBER_MAX; i++)
-		if (used[i])
-			g->columns[g->columns_count++] = (uint8_t)i;
+			if (g->ops[i].values[j].type != VALUE_NULL)
+				used[g->ops[i].columns[j] / 64] |= UINT64_C(1) << g->ops[i].columns[j] % 64;
+	g->columns = g->all;
+	g->columns_count = 0;
+	for (i = 0; i < sizeof(used) / sizeof(used[0]); i++)
+		for (left = used[i]; left != 0; left &= left - 1)
+			g->all[g->columns_count++] = (uint8_t)(i * 64 + (size_t)__builtin_ctzll(left));
 }
 
-static bool
-group_values(struct group *g)
+/* What the rows have in the group's @at-th column, which is about the @at-th of theirs. */
+static void
+group_values(struct group *g, size_t at)
 {
-	size_t i, j, k;
+	uint8_t number = g->columns[at];
+	size_t i, k;
 
-	g->values = mem_array(g->rows * g->columns_count, sizeof(*g->values));
-	if (g->values == NULL)
-		return false;
 	for (i = 0; i < g->rows; i++) {
 		const struct commit_op *op = &g->ops[i];
 
-		for (j = 0, k = 0; j < g->columns_count; j++) {
-			while (k < op->columns_count && op->columns[k] < g->columns[j])
-				k++;
-			g->values[j * g->rows + i] = k < op->columns_count && op->columns[k] == g->columns[j]
-			    ? op->values[k] : value_null();
-		}
+		k = at < op->columns_count ? at + 1 : op->columns_count;
+		while (k < op->columns_count && op->columns[k] <= number)
+			k++;
+		while (k > 0 && op->columns[k - 1] > number)
+			k--;
+		g->values[i] = k > 0 && op->columns[k - 1] == number ? op->values[k - 1] : value_null();
 	}
-	return true;
 }
 
 static void
@@ -146,22 +151,30 @@ group_prevs_emit(const struct group *g, uint64_t seq, struct bytes *out)
 	}
 }
 
+static void
+group_columns_emit(const struct group *g, struct bytes *out)
+{
+	size_t i;
+
+	wr_varint(out, g->columns_count);
+	for (i = 0; i < g->columns_count; i++)
+		wr_varint(out, i == 0 ? g->columns[0] : (uint64_t)(g->columns[i] - g->columns[i - 1] - 1));
+}
+
 static enum rc
 group_emit(struct group *g, struct code_key *last, uint64_t seq, struct bytes *out)
 {
 	size_t i;
 
 	group_columns(g);
-	if (!group_values(g))
+	g->values = g->few;
+	if (g->rows > FEW_ROWS && (g->values = mem_array(g->rows, sizeof(*g->values))) == NULL)
 		return RC_NOMEM;
 	wr_varint(out, g->ops[0].table);
 	wr_u8(out, (uint8_t)((unsigned)g->ops[0].kind | (g->ops[0].has_text_key ? KIND_TEXT_KEYS : 0)));
 	wr_varint(out, g->rows);
-	if (g->ops[0].kind != COMMIT_DELETE) {
-		wr_varint(out, g->columns_count);
-		for (i = 0; i < g->columns_count; i++)
-			wr_varint(out, i == 0 ? g->columns[0] : (uint64_t)(g->columns[i] - g->columns[i - 1] - 1));
-	}
+	if (g->ops[0].kind != COMMIT_DELETE)
+		group_columns_emit(g, out);
 	for (i = 0; i < g->rows; i++) {
 		if (g->ops[i].has_text_key)
 			wr_blob(out, g->ops[i].key);
@@ -170,9 +183,12 @@ group_emit(struct group *g, struct code_key *last, uint64_t seq, struct bytes *o
 	}
 	if (g->ops[0].kind != COMMIT_INSERT)
 		group_prevs_emit(g, seq, out);
-	for (i = 0; i < g->columns_count; i++)
-		commit_code_column_emit(last, g->values + i * g->rows, 1, g->rows, out);
-	mem_free(g->values);
+	for (i = 0; i < g->columns_count; i++) {
+		group_values(g, i);
+		commit_code_column_emit(last, g->values, g->rows, out);
+	}
+	if (g->values != g->few)
+		mem_free(g->values);
 	return RC_OK;
 }
 
@@ -223,7 +239,9 @@ commit_emit(struct commit *c, const uint8_t origin[ORIGIN_BYTES], uint64_t seq, 
 	if (c->ops_count > COMMIT_ROWS_MAX)
 		return diag_fail(d, RC_LIMIT, "a save of %zu rows is too large: at most %d at once; save it in parts",
 		    c->ops_count, COMMIT_ROWS_MAX);
-	if (c->ops_count > 1)
+	for (i = 1; i < c->ops_count && op_cmp(&c->ops[i - 1], &c->ops[i]) <= 0;)
+		i++;
+	if (i < c->ops_count)
 		qsort(c->ops, c->ops_count, sizeof(*c->ops), op_cmp);
 	header_emit(c, out);
 	for (i = 0; i < c->ops_count; i += group_length(c->ops + i, c->ops_count - i))

@@ -142,15 +142,14 @@ value_emit(struct code_key *last, enum commit_coding coding, struct value v, str
 }
 
 void
-commit_code_column_emit(struct code_key *last, const struct value *values, size_t stride, size_t rows,
-    struct bytes *out)
+commit_code_column_emit(struct code_key *last, const struct value *values, size_t rows, struct bytes *out)
 {
 	enum commit_coding coding = value_coding(values[0]);
 	bool is_const = rows > 1;
 	size_t i;
 
 	for (i = 1; i < rows; i++) {
-		struct value v = values[i * stride];
+		struct value v = values[i];
 		enum commit_coding other = value_coding(v);
 
 		is_const = is_const && value_eq(values[0], v);
@@ -162,7 +161,7 @@ commit_code_column_emit(struct code_key *last, const struct value *values, size_
 	}
 	wr_u8(out, (uint8_t)(coding | (is_const ? CODE_CONST : 0)));
 	for (i = 0; i < (is_const ? 1 : rows); i++) {
-		struct value v = values[i * stride];
+		struct value v = values[i];
 		enum commit_coding own = coding;
 
 		if (coding == CODE_TAGGED)

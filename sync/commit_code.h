@@ -25,10 +25,10 @@ void commit_code_key_emit(struct code_key *last, const uint8_t key[KEY_BYTES], s
 /* Writes KEY_BYTES to @out. */
 void commit_code_key_parse(struct code_key *last, struct rd *r, uint8_t out[KEY_BYTES]);
 
-/* One column of a group: value @i of @rows is at values[i * stride]. */
-void commit_code_column_emit(struct code_key *last, const struct value *values, size_t stride, size_t rows,
-    struct bytes *out);
-/* @keys is scratch for rows × KEY_BYTES, from which decoded keys are borrowed; NULL when the coding brings none. */
+/* One column of a group. */
+void commit_code_column_emit(struct code_key *last, const struct value *values, size_t rows, struct bytes *out);
+/* Value @i of @rows goes to values[i * stride].  @keys is scratch for rows × KEY_BYTES, from which decoded keys are
+ * borrowed; NULL when the coding brings none. */
 void commit_code_column_parse(struct code_key *last, struct rd *r, struct value *values, size_t stride, size_t rows,
     uint8_t *keys);
 

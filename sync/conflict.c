@@ -41,6 +41,7 @@ sibling_fill(struct engine *e, const struct merge_set *set, size_t at, struct co
 	out->unit = s->origin_unit == UNIT_NONE ? span_str("") : unit_key(e, s->origin_unit);
 	out->author = m->commit.author;
 	out->hlc = m->hlc;
+	out->effective = m->at;
 	out->level = m->level;
 	out->is_deleted = m->op->kind == COMMIT_DELETE;
 }
@@ -154,7 +155,9 @@ entries_each(struct engine *e, found_fn fn, void *ctx, struct diag *d)
 		heads = value_of_column(stmt, 2).s;
 		bytes_clear(&copy);
 		bytes_put(&copy, heads.p, heads.n);
-		if ((rc = bytes_rc(&copy)) == RC_OK && t != NULL)
+		if (t != NULL && !row_heads_ok(e, heads))
+			rc = diag_fail(d, RC_CORRUPT, "the entry of a row of %s is damaged", t->name);
+		else if ((rc = bytes_rc(&copy)) == RC_OK && t != NULL)
 			rc = row_report(e, t, value_of_column(stmt, 1).s, span_bytes(&copy), fn, ctx, d);
 	}
 	bytes_free(&copy);
@@ -304,10 +307,15 @@ conflict_quarantine_each(struct engine *e, quarantined_fn fn, void *ctx, struct 
 	while (rc == RC_OK && sqlite3_step(stmt) == SQLITE_ROW) {
 		struct quarantined q = { .id = (uint64_t)sqlite3_column_int64(stmt, 0),
 		    .reason = value_of_column(stmt, 1).s };
-		const struct stream *s = stream_at(e, VERSION_SID(q.id));
+		const struct stream *s;
 		struct commit c;
 
 		bytes_clear(&body);
+		if (!stream_version_ok(e, q.id)) {
+			rc = diag_fail(d, RC_CORRUPT, "the quarantine names a change that is not in the log");
+			break;
+		}
+		s = stream_at(e, VERSION_SID(q.id));
 		if ((rc = log_body(e, q.id, &body, d)) != RC_OK ||
 		    (rc = commit_parse(&c, span_bytes(&body), s->origin, VERSION_SEQ(q.id), d)) != RC_OK)
 			break;
@@ -316,6 +324,7 @@ conflict_quarantine_each(struct engine *e, quarantined_fn fn, void *ctx, struct 
 		q.unit = s->origin_unit == UNIT_NONE ? span_str("") : unit_key(e, s->origin_unit);
 		q.author = c.author;
 		q.hlc = c.hlc;
+		q.effective = clock_effective(e, s->origin, c.hlc);
 		rc = fn(ctx, &q);
 		commit_free(&c);
 	}

@@ -20,7 +20,8 @@ struct conflict_sibling {
 	uint8_t origin[ORIGIN_BYTES];
 	struct span unit;		/* key of the unit that the writing node serves */
 	struct span author;
-	uint64_t hlc;
+	uint64_t hlc;		/* as it stands in the commit */
+	uint64_t effective;	/* what it counts for: the time to show to people */
 	enum level level;
 };
 
@@ -51,7 +52,8 @@ struct quarantined {
 	struct span unit;			/* of the writing node */
 	struct span author;
 	struct span reason;
-	uint64_t hlc;
+	uint64_t hlc;				/* as it stands in the commit */
+	uint64_t effective;			/* what it counts for: the time to show to people */
 };
 typedef enum rc (*quarantined_fn)(void *ctx, const struct quarantined *q);
 RC_CHECK enum rc conflict_quarantine_each(struct engine *e, quarantined_fn fn, void *ctx, struct diag *d);

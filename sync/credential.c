@@ -243,6 +243,25 @@ credential_issue(struct engine *e, struct credential *c, struct diag *d)
 	return RC_OK;
 }
 
+enum rc
+credential_renew(struct engine *e, struct credential *c, const struct credential *base)
+{
+	credential_origin(c->pubkey, c->incarnation, c->origin);
+	memcpy(c->issuer, base->origin, ORIGIN_BYTES);
+	proof_make(c, e->sign_key);
+	return memcmp(c->pubkey, e->self.pubkey, PUBKEY_BYTES) == 0 ? RC_OK : RC_BUG;
+}
+
+bool
+credential_is_renewal(const struct engine *e, const struct credential *c)
+{
+	const struct origin_entry *base = origin_find(e, c->issuer);
+
+	return base != NULL && memcmp(base->pubkey, c->pubkey, PUBKEY_BYTES) == 0 && c->incarnation != 0 &&
+	    span_eq(unit_key(e, base->unit), span_str(c->unit)) && c->level <= base->level &&
+	    credential_proof_ok(c, base->pubkey);
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 static enum rc
@@ -267,35 +286,41 @@ invitation_is_free(struct engine *e, const struct credential *c, struct diag *d)
 }
 
 enum rc
-credential_save(struct engine *e, const struct credential *c, struct diag *d)
+credential_row(struct save *s, const struct credential *c, struct diag *d)
 {
-	struct save_options o = { { NULL, 0 }, { NULL, 0 }, false };
 	struct save_cell cells[] = {
 		{ span_str("credential"), value_null(), false, false },
 		{ span_str("unit"), value_text(span_str(c->unit)), false, false },
 		{ span_str("name"), value_text(span_str(c->name)), false, false },
 		{ span_str("invitation"), value_blob(span_of(c->invitation, INVITATION_BYTES)), false, false },
 	};
-	struct save_result result;
 	struct bytes whole;
-	struct save *s;
 	char key[2 * ORIGIN_BYTES + 1];
 	enum rc rc;
 
-	if ((rc = invitation_is_free(e, c, d)) != RC_OK)
-		return rc;
 	bytes_init(&whole);
 	credential_emit(c, &whole);
 	cells[0].value = value_blob(span_bytes(&whole));
 	hex_write(c->origin, ORIGIN_BYTES, key);
-	if ((rc = bytes_rc(&whole)) == RC_OK && (rc = save_begin(e, &o, &s, d)) == RC_OK) {
+	if ((rc = bytes_rc(&whole)) == RC_OK)
 		rc = save_row(s, span_str("node"), span_str(key), cells, sizeof(cells) / sizeof(cells[0]), NULL, d);
-		if (rc == RC_OK)
-			rc = save_commit(s, &result, d);
-		else
-			save_abandon(s);
-	}
 	bytes_free(&whole);
+	return rc;
+}
+
+enum rc
+credential_save(struct engine *e, const struct credential *c, struct diag *d)
+{
+	struct save_options o = { .is_bulk = false };
+	struct save_result result;
+	struct save *s;
+	enum rc rc;
+
+	if ((rc = invitation_is_free(e, c, d)) != RC_OK || (rc = save_begin(e, &o, &s, d)) != RC_OK)
+		return rc;
+	if ((rc = credential_row(s, c, d)) == RC_OK)
+		return save_commit(s, &result, d);
+	save_abandon(s);
 	return rc;
 }
 
@@ -377,6 +402,28 @@ credential_each(struct engine *e, credential_fn fn, void *ctx)
 		for (r = rd_span(span_bytes(&chain)); rc == RC_OK && rd_left(&r) > 0;) {
 			credential_read(&c, &r);
 			rc = rd_ok(&r) ? fn(ctx, &c) : RC_CORRUPT;
+		}
+	}
+	bytes_free(&chain);
+	return rc;
+}
+
+enum rc
+credential_own(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct credential *out)
+{
+	struct bytes chain;
+	struct rd r;
+	enum rc rc;
+
+	bytes_init(&chain);
+	if ((rc = engine_meta_get(e, "chain", &chain, NULL)) == RC_OK) {
+		r = rd_span(span_bytes(&chain));
+		for (rc = RC_NOTFOUND; rc == RC_NOTFOUND && rd_left(&r) > 0;) {
+			credential_read(out, &r);
+			if (!rd_ok(&r))
+				rc = RC_CORRUPT;
+			else if (memcmp(out->origin, origin, ORIGIN_BYTES) == 0)
+				rc = RC_OK;
 		}
 	}
 	bytes_free(&chain);

@@ -37,11 +37,26 @@ bool credential_proof_ok(const struct credential *c, const uint8_t issuer_pubkey
 /* Sign @c as this node (writer): issuer and proof are set.  RC_DENIED unless @c's unit is in our subtree. */
 RC_CHECK enum rc credential_issue(struct engine *e, struct credential *c, struct diag *d);
 
+/* Make @c, a copy of @base with another incarnation, the credential of that incarnation of this node: issued by @base,
+ * under the same key (writer). */
+RC_CHECK enum rc credential_renew(struct engine *e, struct credential *c, const struct credential *base);
+
+/* Is @c a new incarnation: issued by an origin known here with the same key, for the same unit and no higher level? */
+bool credential_is_renewal(const struct engine *e, const struct credential *c);
+
+/* The row of @c, within the save @s. */
+struct save;
+RC_CHECK enum rc credential_row(struct save *s, const struct credential *c, struct diag *d);
+
 /* Save @c, issued by us, as a replicated row.  RC_CONFLICT when its invitation was used before. */
 RC_CHECK enum rc credential_save(struct engine *e, const struct credential *c, struct diag *d);
 
 /* The credential that @origin holds in our replica (reader too), RC_NOTFOUND. */
 RC_CHECK enum rc credential_get(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct credential *out);
+
+/* One of our own origins' credentials, or one of their issuers', from the chain that this node was made with
+ * (reader too): whatever became of their rows.  RC_NOTFOUND. */
+RC_CHECK enum rc credential_own(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct credential *out);
 
 /* Walk all known nodes in order of origin (reader too). */
 typedef enum rc (*credential_fn)(void *ctx, const struct credential *c);

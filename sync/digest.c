@@ -121,8 +121,8 @@ entry_step(struct walk *w, struct entries *en, struct digest_row *row, struct di
 
 	bytes_init(&heads);	/* a copy that is aligned for its u64s */
 	bytes_put(&heads, raw.p, raw.n);
-	if (heads.n < sizeof(v)) {
-		rc = RC_CORRUPT;
+	if (!row_heads_ok(w->e, raw)) {
+		rc = diag_fail(d, RC_CORRUPT, "the entry of a row of %s is damaged", w->t->name);
 	} else {
 		memcpy(&v, heads.p, sizeof(v));
 		if (is_wanted(w, v, row))
@@ -167,6 +167,8 @@ row_step(struct walk *w, sqlite3_stmt *rows, struct entries *en, struct diag *d)
 			rc = entries_next(w, en, d);
 		return rc;
 	}
+	if (!stream_version_ok(w->e, (uint64_t)sqlite3_column_int64(rows, 0)))
+		return row_version_fail(w->t, row.key, d);
 	return is_wanted(w, (uint64_t)sqlite3_column_int64(rows, 0), &row) ? w->fn(w->ctx, &row) : RC_OK;
 }
 

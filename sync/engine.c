@@ -2,14 +2,23 @@
  * of it leaves nothing open. */
 #include "engine_impl.h"
 
+#include "control.h"
+#include "clock_hear.h"
 #include "credential.h"
 #include "exchange_impl.h"
+#include "fork.h"
+#include "incarnation.h"
+#include "release.h"
+#include "revocation.h"
 #include "row.h"
 
 #include <sodium.h>
 #include <string.h>
 
-#define APPLICATION_ID 0x73796e63	/* "sync" */
+
+/* The engine's own replicated tables, behind the user's. */
+static const struct catalogue_table *const g_own_tables[] = { &credential_table, &revocation_table,
+	&release_table, &clock_table };
 
 enum rc
 engine_configure(sqlite3 *db, bool is_writer, struct diag *d)
@@ -79,7 +88,7 @@ engine_probe(sqlite3 *db, const struct catalogue *c, bool *out, struct diag *d)
 	    (rc = pragma_int(db, "PRAGMA application_id", &id, d)) != RC_OK ||
 	    (rc = pragma_int(db, "PRAGMA user_version", &version, d)) != RC_OK)
 		return rc;
-	*out = id == APPLICATION_ID;
+	*out = id == ENGINE_APPLICATION_ID;
 	if (!*out && tables > 0)
 		return diag_fail(d, RC_INPUT, "the database holds something else: it was not made by this program");
 	if (*out && version > (int64_t)c->version)
@@ -93,6 +102,12 @@ engine_probe(sqlite3 *db, const struct catalogue *c, bool *out, struct diag *d)
 uint64_t
 engine_now_ms(struct engine *e)
 {
+	return clock_now_ms(e);
+}
+
+uint64_t
+engine_env_ms(struct engine *e)
+{
 	return e->env.now_ms(e->env.ctx);
 }
 
@@ -105,20 +120,7 @@ engine_random(struct engine *e, void *p, size_t n)
 uint64_t
 engine_tick(struct engine *e)
 {
-	uint64_t now = HLC_MAKE(engine_now_ms(e) & ((UINT64_C(1) << 48) - 1));
-
-#ifdef BUG_P14_LOCAL_CLOCK_WINS
-	e->hlc = now - 1;
-#endif
-	e->hlc = now > e->hlc ? now : e->hlc + 1;
-	return e->hlc;
-}
-
-void
-engine_witness(struct engine *e, uint64_t hlc)
-{
-	if (hlc > e->hlc)
-		e->hlc = hlc;
+	return clock_tick(e);
 }
 
 enum rc
@@ -197,6 +199,29 @@ meta_text(struct engine *e, const char *name, char *out, size_t cap, struct diag
 
 /* --- open and close --------------------------------------------------------------------------- */
 
+/* The first credential of our key: later incarnations name it as their issuer. */
+static enum rc
+base_load(struct engine *e, struct diag *d)
+{
+	struct engine_identity *self = &e->self;
+	const struct origin_entry *issuer;
+	struct bytes due;
+	struct credential own;
+	enum rc rc = credential_own(e, self->origin, &own);
+
+	if (rc != RC_OK)
+		return diag_fail(d, rc == RC_NOTFOUND ? RC_CORRUPT : rc,
+		    "the database does not hold its own credential");
+	issuer = origin_find(e, own.issuer);
+	memcpy(self->base, issuer != NULL && memcmp(issuer->pubkey, self->pubkey, PUBKEY_BYTES) == 0 ? own.issuer :
+	    self->origin, ORIGIN_BYTES);
+	bytes_init(&due);
+	rc = engine_meta_get(e, "incarnation_due", &due, d);
+	e->is_incarnation_due = rc == RC_OK && due.n > 0 && due.p[0] == '1';
+	bytes_free(&due);
+	return rc == RC_NOTFOUND ? RC_OK : rc;
+}
+
 static enum rc
 identity_load(struct engine *e, const uint8_t *node_seed, struct diag *d)
 {
@@ -220,6 +245,8 @@ identity_load(struct engine *e, const uint8_t *node_seed, struct diag *d)
 		return diag_fail(d, RC_CORRUPT, "the database does not hold its own credential");
 	memcpy(self->pubkey, own->pubkey, PUBKEY_BYTES);
 	self->level = own->level;
+	if ((rc = base_load(e, d)) != RC_OK)
+		return rc;
 	if (node_seed == NULL)
 		return RC_OK;
 	{
@@ -239,6 +266,7 @@ engine_free(struct engine *e)
 	size_t i;
 
 	save_spare_free(e->save_spare);
+	statements_fini(&e->rules);
 	if (e->exchange_free != NULL)
 		e->exchange_free(e->exchange);
 	for (i = 0; i < e->stmts_count; i++)
@@ -255,6 +283,9 @@ engine_free(struct engine *e)
 	mem_free(e->streams);
 	mem_free(e->stream_slots);
 	mem_free(e->origins);
+	revocation_clear(e);
+	release_clear(e);
+	clock_free(e);
 	sodium_memzero(e->sign_key, sizeof(e->sign_key));
 	mem_free(e);
 }
@@ -268,12 +299,14 @@ engine_alloc(sqlite3 *db, const struct catalogue *c, const struct engine_env *en
 	if (e == NULL)
 		return NULL;
 	e->db = db;
+	statements_init(&e->rules, db);
 	e->env = *env;
 	e->catalogue = *c;
 	e->catalogue.tables = e->tables;
 	for (i = 0; i < c->tables_count; i++)
 		e->tables[i] = c->tables[i];
-	e->tables[e->catalogue.tables_count++] = &credential_table;
+	for (i = 0; i < sizeof(g_own_tables) / sizeof(g_own_tables[0]); i++)
+		e->tables[e->catalogue.tables_count++] = g_own_tables[i];
 	e->self_unit = e->root_unit = UNIT_NONE;
 	return e;
 }
@@ -334,9 +367,12 @@ engine_open(struct engine **out, sqlite3 *db, const struct catalogue *c, const s
 	    (rc = identity_load(e, node_seed, d)) != RC_OK ||
 	    (rc = unit_reload(e, d)) != RC_OK ||
 	    (rc = stream_reload(e, d)) != RC_OK ||
+	    (rc = clock_load(e, d)) != RC_OK ||
 	    (rc = exceptions_count(e, d)) != RC_OK)
 		goto err0;
-	if (e->is_writer && (rc = credential_save_own(e, d)) != RC_OK)
+	if (e->is_writer && ((rc = control_grow(e, d)) != RC_OK || (rc = credential_save_own(e, d)) != RC_OK ||
+	    (e->is_incarnation_due && (rc = incarnation_take(e, d)) != RC_OK) ||
+	    (rc = clock_hear_nobody(e, d)) != RC_OK))
 		goto err0;
 	*out = e;
 	return RC_OK;
@@ -369,11 +405,15 @@ tables_create(struct engine *e, struct diag *d)
 	bytes_init(&sql);
 	bytes_str(&sql, engine_ddl());
 	bytes_str(&sql, exchange_tables_ddl());
+	bytes_str(&sql, receipt_tables_ddl());
+	bytes_str(&sql, fork_tables_ddl());
+	bytes_str(&sql, clock_tables_ddl());
 	for (i = 0; i < e->catalogue.tables_count; i++)
 		catalogue_ddl(e->tables[i], &sql);
 	for (i = 0; e->catalogue.ddl_extra != NULL && e->catalogue.ddl_extra[i] != NULL; i++)
 		bytes_fmt(&sql, "%s;\n", e->catalogue.ddl_extra[i]);
-	bytes_fmt(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%u;", APPLICATION_ID, e->catalogue.version);
+	bytes_fmt(&sql, "PRAGMA application_id=%d; PRAGMA user_version=%u;", ENGINE_APPLICATION_ID,
+	    e->catalogue.version);
 	rc = bytes_cstr(&sql) == NULL ? RC_NOMEM : engine_exec(e, (char *)sql.p, d);
 	bytes_free(&sql);
 	return rc;
@@ -474,7 +514,7 @@ engine_open_scratch(struct engine **out, const struct engine *from, sqlite3 *db,
 	enum rc rc;
 
 	*out = NULL;
-	user.tables_count--;		/* without the engine's own table: engine_alloc adds it */
+	user.tables_count -= sizeof(g_own_tables) / sizeof(g_own_tables[0]);	/* engine_alloc adds them */
 	if ((e = engine_alloc(db, &user, &from->env)) == NULL)
 		return RC_NOMEM;
 	bytes_init(&value);

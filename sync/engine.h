@@ -16,6 +16,7 @@
 struct sqlite3;
 struct engine;
 
+#define ENGINE_APPLICATION_ID 0x73796e63	/* "sync": what SQLite keeps for us in the header of the file */
 #define SEED_BYTES	32	/* secret from which an Ed25519 key pair is made */
 #define PUBKEY_BYTES	32
 #define HASH_BYTES	32	/* BLAKE2b-256 */
@@ -68,7 +69,8 @@ bool engine_is_broken(const struct engine *e);
 
 /* What stands for this node; valid until close.  Reader too. */
 struct engine_identity {
-	uint8_t origin[ORIGIN_BYTES];
+	uint8_t origin[ORIGIN_BYTES];	/* of the present incarnation (incarnation.h) */
+	uint8_t base[ORIGIN_BYTES];	/* of the first: the one that enrolment made known */
 	uint8_t pubkey[PUBKEY_BYTES];
 	uint8_t root_pubkey[PUBKEY_BYTES];
 	uint8_t parent[ORIGIN_BYTES];	/* all zero at the root */

@@ -6,8 +6,10 @@
 #ifndef SYNC_ENGINE_IMPL_H
 #define SYNC_ENGINE_IMPL_H
 
+#include "clock.h"
 #include "engine.h"
 #include "origin.h"
+#include "statements.h"
 #include "stream.h"
 #include "unit.h"
 #include "value.h"
@@ -17,7 +19,7 @@
 #endif
 #include <sqlite3.h>
 
-#define STMT_CACHE_MAX	192
+#define STMT_CACHE_MAX	320
 
 struct unit {
 	struct span key;	/* owned */
@@ -50,6 +52,7 @@ struct engine {
 
 	struct unit *units;
 	size_t units_count, units_cap;
+	size_t units_begun;				/* how many there were when the transaction began */
 
 	struct stream **streams;			/* by sid - 1; each allocated once, so pointers stay */
 	size_t streams_count, streams_cap;
@@ -59,8 +62,18 @@ struct engine {
 	struct origin_entry *origins;			/* sorted by origin */
 	size_t origins_count, origins_cap;
 
+	struct revocation *revocations;			/* those that count */
+	size_t revocations_count;
+	struct release *releases;
+	size_t releases_count;
+	bool is_rank_due;				/* credentials came to be known: rank_refresh */
+	bool is_control_due;				/* control rows came that are not judged yet: control_follow */
+
+	bool is_lenient;				/* causes that are gone are not asked for (verify) */
+	bool is_incarnation_due;			/* the next save begins with a new incarnation */
 	bool is_enrolled;				/* our own credential stands in the log held here */
-	uint64_t hlc;					/* highest reading given out or seen */
+	uint64_t hlc;					/* highest reading given out, and that those seen count for */
+	struct clock_state clock;			/* clock.c */
 	uint64_t unsealed_bytes;			/* of all own streams */
 	uint32_t unsealed_streams;			/* own streams with commits after their seal */
 	uint64_t change_tick;				/* counts appended commits, for stream->changed */
@@ -68,6 +81,8 @@ struct engine {
 	uint64_t v_now;					/* what sync_v() answers: the version being written */
 	struct save *save;				/* under way, or NULL */
 	struct save *save_spare;			/* memory of an ended one */
+	struct row_sweep *sweep;			/* under way, or NULL */
+	struct statements rules;				/* statements of the domain's rules at save */
 
 	struct stmt_entry stmts[STMT_CACHE_MAX];
 	size_t stmts_count;
@@ -76,11 +91,12 @@ struct engine {
 	void (*exchange_reset)(void *);			/* after a rollback: reload what was cached; or NULL */
 };
 
+/* The engine's clock (clock.h), and the machine's: that for how long something takes. */
 uint64_t engine_now_ms(struct engine *e);
+uint64_t engine_env_ms(struct engine *e);
 void engine_random(struct engine *e, void *p, size_t n);
 /* A new clock reading above all given out or seen before. */
 uint64_t engine_tick(struct engine *e);
-void engine_witness(struct engine *e, uint64_t hlc);
 
 /* One transaction; never nested. */
 RC_CHECK enum rc engine_begin(struct engine *e, struct diag *d);

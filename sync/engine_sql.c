@@ -1,6 +1,8 @@
 /* What the engine adds to a connection: the functions that the tables' guards call, the commit hook, its own tables. */
 #include "engine_impl.h"
 
+#include "row_sweep.h"
+
 /* A change of a replicated table outside a save must not become durable. */
 static int
 on_commit(void *ctx)
@@ -27,27 +29,16 @@ fn_check(sqlite3_context *ctx, int n, sqlite3_value **v)
 		    (uint64_t)sqlite3_value_int64(v[0]) == e->v_now);
 }
 
-/* sync_v(): the version under way, for SQL of save_exec. */
-static void
-fn_v(sqlite3_context *ctx, int n, sqlite3_value **v)
-{
-	struct engine *e = sqlite3_user_data(ctx);
-
-	(void)n;
-	(void)v;
-	sqlite3_result_int64(ctx, (sqlite3_int64)e->v_now);
-}
-
 enum rc
 engine_functions(struct engine *e, struct diag *d)
 {
 	int code = sqlite3_create_function_v2(e->db, "sync_check", 1, SQLITE_UTF8 | SQLITE_INNOCUOUS, e, fn_check, NULL,
 	    NULL, NULL);
+	enum rc rc = code == SQLITE_OK ? row_sweep_functions(e, d) :
+	    engine_sqlite_rc(e, code, "registering functions", d);
 
-	if (code == SQLITE_OK)
-		code = sqlite3_create_function_v2(e->db, "sync_v", 0, SQLITE_UTF8, e, fn_v, NULL, NULL, NULL);
-	if (code != SQLITE_OK)
-		return engine_sqlite_rc(e, code, "registering functions", d);
+	if (rc != RC_OK)
+		return rc;
 	if (e->is_writer)
 		(void)sqlite3_commit_hook(e->db, on_commit, e);
 	save_guard(e, true);
@@ -67,8 +58,7 @@ engine_ddl(void)
 	    " flags INTEGER NOT NULL, PRIMARY KEY(tbl, key)) STRICT, WITHOUT ROWID;\n"
 	    "CREATE TABLE sync_frontier(t INTEGER NOT NULL, s INTEGER NOT NULL, seq INTEGER NOT NULL,"
 	    " PRIMARY KEY(t, s)) STRICT, WITHOUT ROWID;\n"
-	    "CREATE TABLE sync_unit_parent(unit TEXT NOT NULL, parent TEXT NOT NULL, PRIMARY KEY(unit, parent))"
-	    " STRICT, WITHOUT ROWID;\n"
-	    "CREATE TABLE sync_quarantine(v INTEGER PRIMARY KEY, reason TEXT NOT NULL, is_deferred INTEGER NOT NULL)"
+	    "CREATE TABLE sync_control(v INTEGER PRIMARY KEY) STRICT;\n"
+	    "CREATE TABLE sync_quarantine(v INTEGER PRIMARY KEY, reason TEXT NOT NULL, verdict INTEGER NOT NULL)"
 	    " STRICT;\n";
 }

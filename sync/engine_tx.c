@@ -64,6 +64,7 @@ engine_begin(struct engine *e, struct diag *d)
 	    (rc = engine_run(e, stmt, "beginning to save", d)) != RC_OK)
 		return rc;
 	e->is_in_tx = true;
+	e->units_begun = e->units_count;
 	e->is_stray = false;	/* a stray write before this was rolled back, or there could be no BEGIN */
 	return RC_OK;
 }
@@ -103,13 +104,18 @@ engine_rollback(struct engine *e)
 		return;
 	e->is_in_tx = false;
 	e->is_stray = false;
+	e->is_control_due = false;
 	e->v_now = 0;
 	if (!sqlite3_get_autocommit(e->db))
 		(void)sqlite3_exec(e->db, "ROLLBACK", NULL, NULL, NULL);
 	diag_init(&d);
 	if (e->is_broken)
 		return;
-	if (stream_reload(e, &d) != RC_OK || unit_reload(e, &d) != RC_OK || origin_reload(e, &d) != RC_OK)
+	if (stream_reload(e, &d) == RC_OK)
+		unit_forget(e, e->units_begun);		/* no stream names them any more */
+	else
+		e->is_broken = true;
+	if (unit_reload(e, &d) != RC_OK || origin_reload(e, &d) != RC_OK || clock_load(e, &d) != RC_OK)
 		e->is_broken = true;
 	if (e->exchange_reset != NULL && e->exchange != NULL)
 		e->exchange_reset(e->exchange);

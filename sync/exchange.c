@@ -48,6 +48,7 @@ exchange_free(void *at)
 		peer_free(x->peers[i]);
 	mem_free(x->peers);
 	mem_free(x->order);
+	receipt_state_free(&x->receipts);
 	mem_free(x);
 }
 
@@ -60,9 +61,12 @@ exchange_reset(void *at)
 
 	for (i = 0; i < x->count; i++) {
 		belief_trim(&x->peers[i]->belief, stream_count(x->e));
+		suspect_trim(&x->peers[i]->suspects, stream_count(x->e));
 		x->peers[i]->is_equal = false;
+		x->peers[i]->receipts_tick = 0;
 	}
 	x->order_count = 0;
+	receipt_state_forget(&x->receipts);
 }
 
 struct exchange *
@@ -171,7 +175,7 @@ exchange_sweep(struct engine *e, uint64_t age_ms)
 	static const char sql[] = "DELETE FROM sync_partial WHERE peer IN "
 	    "(SELECT peer FROM sync_partial GROUP BY peer HAVING max(came_ms) < ?1)";
 	struct exchange *x = exchange_of(e);
-	uint64_t now = engine_now_ms(e), limit = now > age_ms ? now - age_ms : 0;
+	uint64_t now = engine_env_ms(e), limit = now > age_ms ? now - age_ms : 0;
 	sqlite3_stmt *stmt;
 	size_t i;
 
@@ -194,14 +198,6 @@ exchange_sweep(struct engine *e, uint64_t age_ms)
 	engine_rollback(e);
 }
 
-bool
-exchange_is_rewound(const struct engine *e)
-{
-	const struct exchange *x = e->exchange;
-
-	return x != NULL && x->is_rewound;
-}
-
 /* ---- the waiting request (W20) */
 
 enum rc
@@ -213,7 +209,7 @@ exchange_wait_request(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct
 
 	if ((rc = peer_get(e, peer, &p, d)) != RC_OK)
 		return rc;
-	memcpy(w.from, engine_self(e)->origin, ORIGIN_BYTES);
+	memcpy(w.from, peer_self(e, p), ORIGIN_BYTES);
 	memcpy(w.to, p->origin, ENVELOPE_TO_BYTES);
 	w.now_ms = engine_now_ms(e);
 	peer_digest(e, p, w.digest);
@@ -224,20 +220,19 @@ exchange_wait_request(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct
 enum rc
 exchange_wait_open(struct engine *e, struct span body, struct exchange_waiting *out, struct diag *d)
 {
-	const uint8_t *self = engine_self(e)->origin;
-	uint8_t digest[DIGEST_HEADS_BYTES];
+	uint8_t self[ORIGIN_BYTES], digest[DIGEST_HEADS_BYTES];
 	struct waiting w;
 	struct peer *p;
 	enum rc rc;
 
 	if (envelope_waiting_parse(&w, body) != RC_OK)
 		return diag_fail(d, RC_PEER, "broken waiting request");
-	if (memcmp(w.to, self, ENVELOPE_TO_BYTES) != 0)
-		return diag_fail(d, RC_DENIED, "the request is for another node");
-	if ((rc = peer_get(e, w.from, &p, d)) != RC_OK)
+	if ((rc = peer_addressed(e, w.to, self, d)) != RC_OK || (rc = peer_get(e, w.from, &p, d)) != RC_OK)
 		return rc;
 	if (!envelope_mac_ok(body, &(struct envelope_ends){ p->key, w.from, self, NULL }))
 		return diag_fail(d, RC_DENIED, "the request does not prove who sent it");
+	if ((rc = peer_welcome(e, p, d)) != RC_OK)
+		return rc;
 	memcpy(out->peer, w.from, ORIGIN_BYTES);
 	memcpy(out->digest, w.digest, DIGEST_HEADS_BYTES);
 	peer_digest(e, p, digest);
@@ -245,6 +240,35 @@ exchange_wait_open(struct engine *e, struct span body, struct exchange_waiting *
 		return RC_OK;
 	peer_note_equal(e, p);
 	return belief_flush(e, p->origin, &p->belief, d);
+}
+
+#define DIFFERENCE_TOLD_MAX 8
+
+/* Is @p's name one of several of its node?  Then others went by it, too, and what we believe of it is what they hold
+ * together (C7). */
+static bool
+has_copies(const struct engine *e, const struct peer *p)
+{
+	size_t i;
+
+	for (i = 0; i < e->origins_count; i++)
+		if (memcmp(e->origins[i].pubkey, p->pubkey, PUBKEY_BYTES) == 0 &&
+		    memcmp(e->origins[i].origin, p->origin, ORIGIN_BYTES) != 0)
+			return true;
+	return false;
+}
+
+/* A difference for which we believe to have nothing to send: told a few times, since it may be one that stays. */
+static bool
+difference_tell(struct peer *p, const uint8_t ours[DIGEST_HEADS_BYTES], const uint8_t theirs[DIGEST_HEADS_BYTES])
+{
+	if (memcmp(p->told, ours, DIGEST_HEADS_BYTES) == 0 &&
+	    memcmp(p->told + DIGEST_HEADS_BYTES, theirs, DIGEST_HEADS_BYTES) == 0)
+		return p->told_count++ < DIFFERENCE_TOLD_MAX;
+	p->told_count = 1;
+	memcpy(p->told, ours, DIGEST_HEADS_BYTES);
+	memcpy(p->told + DIGEST_HEADS_BYTES, theirs, DIGEST_HEADS_BYTES);
+	return true;
 }
 
 bool
@@ -256,8 +280,11 @@ exchange_has_news(struct engine *e, const struct exchange_waiting *w)
 	if (peer_get(e, w->peer, &p, NULL) != RC_OK)
 		return true;		/* let it ask, and be told why */
 	peer_digest(e, p, digest);
+	if (receipt_waits(e, p))
+		return true;
 	/* A difference that we have nothing to send for is no news: their own unsent changes, or a fork. */
-	return memcmp(digest, w->digest, sizeof(digest)) != 0 && peer_lacks(e, p);
+	return memcmp(digest, w->digest, sizeof(digest)) != 0 &&
+	    (peer_lacks(e, p) || (has_copies(e, p) && difference_tell(p, digest, w->digest)));
 }
 
 /* ---- the backlog */

@@ -33,6 +33,8 @@ struct ask_counts {
 	bool is_equal;				/* digests of the shared scope were equal at the end */
 	uint64_t requests;
 	uint64_t forks;				/* streams of one name that differ at the same number */
+	uint64_t receipts;			/* kept here, of those that came */
+	uint64_t held_back;			/* streams that came and wait here: TRUST.md C16 */
 	uint64_t asked_ms, peer_ms;		/* our clock at the last request, theirs in its reply; 0: none */
 };
 
@@ -61,8 +63,9 @@ RC_CHECK enum rc answer_bytes(struct answer *s, struct span piece, struct diag *
 /* The request ended (or was cut: then nothing is answered, but what came is kept).  Fills @body.  RC_DENIED, RC_PEER:
  * refuse with 4xx; @body is empty. */
 RC_CHECK enum rc answer_end(struct answer *s, bool is_complete, struct bytes *body, struct diag *d);
-/* What the request turned out to be, for the waiting rooms of the caller. */
-const uint8_t *answer_peer(const struct answer *s);	/* ORIGIN_BYTES, valid after answer_end RC_OK */
+/* Did the request prove who sent it?  Before that its bytes are looked at and nothing else. */
+bool answer_is_proved(const struct answer *s);
+const uint8_t *answer_peer(const struct answer *s);	/* ORIGIN_BYTES, once it is proved */
 uint64_t answer_commits_new(const struct answer *s);
 void answer_free(struct answer *s);
 
@@ -84,10 +87,6 @@ struct exchange_backlog {
 };
 RC_CHECK enum rc exchange_to_send(struct engine *e, const uint8_t peer[ORIGIN_BYTES], struct exchange_backlog *out,
     struct diag *d);
-
-/* Did a peer show that it holds commits of ours that we do not?  Then this replica is an older copy of itself, or has a
- * twin, and must take a new incarnation before it writes again. */
-bool exchange_is_rewound(const struct engine *e);
 
 /* Forget unfinished transfers older than @age_ms; call now and then. */
 void exchange_sweep(struct engine *e, uint64_t age_ms);

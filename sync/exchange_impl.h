@@ -11,6 +11,8 @@
 #include "belief.h"
 #include "digest.h"
 #include "exchange.h"
+#include "receipt_impl.h"
+#include "suspect.h"
 #include "unit.h"
 
 enum {
@@ -47,6 +49,7 @@ struct peer {
 	uint8_t key[PEER_KEY_BYTES];	/* for message authentication, shared by the two nodes */
 	unit_id unit;
 	struct belief belief;
+	struct suspects suspects;
 	struct transfer *out;		/* what we are sending them; or NULL */
 	struct intake *in;		/* what we are getting from them; or NULL */
 	uint64_t piece_bytes;		/* how much to send them at once */
@@ -58,6 +61,14 @@ struct peer {
 	bool is_intake_loaded;		/* the database was asked for an unfinished transfer of theirs */
 	bool is_equal;			/* the digests were equal at @equal_tick of the engine */
 	uint64_t equal_tick;
+	bool has_waits;			/* all that they hold and we do not waits here (C16), when their digest is */
+	uint8_t waits_digest[DIGEST_HEADS_BYTES];
+	uint8_t told[2 * DIGEST_HEADS_BYTES];	/* ours and theirs: the difference that was last news for them */
+	unsigned told_count;		/* how often: copies that wait by one name are told one by one */
+	uint8_t vain_id[TRANSFER_ID_BYTES];	/* an upload that got there whole and moved nothing */
+	uint64_t vain_ms;		/* when; 0: none */
+	uint64_t receipts_tick;		/* of the engine: then none of ours was due for them */
+	uint64_t receipts_sent;		/* they were sent those up to this number, perhaps in vain */
 };
 
 struct exchange {
@@ -67,7 +78,7 @@ struct exchange {
 	uint64_t calls;
 	uint32_t *order;		/* stream numbers sorted by name, of the first @order_count streams */
 	size_t order_count;
-	bool is_rewound;		/* somebody holds commits of ours that we do not */
+	struct receipt_state receipts;
 };
 
 /* The exchange's state of @e, made when first needed; NULL without memory. */
@@ -81,7 +92,22 @@ void exchange_trim(struct exchange *x, const struct peer *keep);
 
 /* The peer with @origin; RC_DENIED when no credential of it is known here.  Its key and beliefs are there. */
 RC_CHECK enum rc peer_get(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct peer **out, struct diag *d);
+/* No round with a node whose key is revoked: RC_DENIED, and @d says so to whoever asked.  (Asked of it only once it
+ * proved who it is.) */
+RC_CHECK enum rc peer_welcome(const struct engine *e, const struct peer *p, struct diag *d);
 void peer_free(struct peer *p);
+
+/* The origin by which @p knows us: our newest, once we believe that it holds its credential, or our first. */
+const uint8_t *peer_self(const struct engine *e, const struct peer *p);
+
+/* Whom a message that begins with @to is for: one of our origins, or RC_DENIED (W3). */
+RC_CHECK enum rc peer_addressed(const struct engine *e, const uint8_t *to, uint8_t self[ORIGIN_BYTES],
+    struct diag *d);
+
+/* Does @p stand above us: is it our parent, or does it serve a unit above ours? */
+bool peer_is_above(const struct engine *e, const struct peer *p);
+/* Does @p serve a unit below ours? */
+bool peer_is_below(const struct engine *e, const struct peer *p);
 
 /* Do nodes of our unit and of @p's both hold @s? */
 bool peer_shares(const struct engine *e, const struct peer *p, const struct stream *s);
@@ -91,6 +117,9 @@ void peer_digest(struct engine *e, const struct peer *p, uint8_t out[DIGEST_HEAD
 
 /* The digests were found equal: they hold exactly what we hold (W16). */
 void peer_note_equal(struct engine *e, struct peer *p);
+
+/* Forget what any peer is believed to hold of stream @sid beyond @last. */
+void peer_forget_all(struct engine *e, uint32_t sid, uint64_t last);
 
 /* Do we believe that @p lacks something of ours? */
 bool peer_lacks(const struct engine *e, const struct peer *p);

@@ -66,7 +66,7 @@ exchange_state_request(struct engine *e, const uint8_t peer[ORIGIN_BYTES], const
 
 	if ((rc = peer_get(e, peer, &p, d)) != RC_OK)
 		return rc;
-	memcpy(a->from, engine_self(e)->origin, ORIGIN_BYTES);
+	memcpy(a->from, peer_self(e, p), ORIGIN_BYTES);
 	memcpy(a->peer, peer, ORIGIN_BYTES);
 	engine_random(e, a->nonce, sizeof(a->nonce));
 	memcpy(a->key, p->key, sizeof(a->key));
@@ -111,7 +111,7 @@ verdict_early(struct engine *e, const struct peer *p, const struct exchange_stat
 enum rc
 exchange_state_open(struct engine *e, struct span body, struct exchange_state_asked *a, struct diag *d)
 {
-	const uint8_t *self = engine_self(e)->origin;
+	uint8_t self[ORIGIN_BYTES];
 	struct state_request q;
 	struct peer *p;
 	enum rc rc;
@@ -119,12 +119,12 @@ exchange_state_open(struct engine *e, struct span body, struct exchange_state_as
 	memset(a, 0, sizeof(*a));
 	if (envelope_state_parse(&q, body) != RC_OK)
 		return diag_fail(d, RC_PEER, "broken state request");
-	if (memcmp(q.to, self, ENVELOPE_TO_BYTES) != 0)
-		return diag_fail(d, RC_DENIED, "the request is for another node");
-	if ((rc = peer_get(e, q.from, &p, d)) != RC_OK)
+	if ((rc = peer_addressed(e, q.to, self, d)) != RC_OK || (rc = peer_get(e, q.from, &p, d)) != RC_OK)
 		return rc;
 	if (!envelope_mac_ok(body, &(struct envelope_ends){ p->key, q.from, self, NULL }))
 		return diag_fail(d, RC_DENIED, "the request does not prove who sent it");
+	if ((rc = peer_welcome(e, p, d)) != RC_OK)
+		return rc;
 	if ((rc = pair_check(e, p->unit, e->self_unit, d)) != RC_OK)
 		return rc;
 	memcpy(a->self, self, ORIGIN_BYTES);

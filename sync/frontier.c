@@ -1,5 +1,7 @@
 #include "frontier.h"
 
+#include "clock_wait.h"
+
 #include <string.h>
 
 /* What T's commits have told of S so far. */
@@ -104,10 +106,32 @@ frontier_check(struct engine *e, const struct commit *c, struct diag *d)
 		unit_id u = unit_find(e, f->unit);
 		const struct stream *s = u == UNIT_NONE ? NULL : stream_find(e, f->origin, u, f->reach);
 
-		if (s == NULL || s->head_seq < f->seq)
+		if ((s == NULL || s->head_seq < f->seq) &&
+		    !clock_wait_is_gone(e, f->origin, f->unit, f->reach, f->seq))
 			return diag_fail(d, RC_GAP, "a commit was caused by commit %llu of a stream of unit %.*s, "
 			    "which is not held here", (unsigned long long)f->seq, (int)f->unit.n,
 			    (const char *)f->unit.p);
 	}
+	return RC_OK;
+}
+
+enum rc
+frontier_refs_check(const struct engine *e, const struct stream *s, const struct commit *c)
+{
+	size_t i, j;
+
+	for (i = 0; i < c->ops_count && c->others_count > 0; i++)
+		for (j = 0; j < c->ops[i].prevs_count; j++) {
+			const struct commit_ref *ref = &c->ops[i].prevs[j];
+			const struct stream *other;
+
+			if (ref->origin == 0 || ref->origin > c->others_count)
+				continue;
+			other = stream_find(e, c->others[ref->origin - 1], s->unit, s->reach);
+			if ((other == NULL || other->head_seq < ref->seq) &&
+			    !clock_wait_is_gone(e, c->others[ref->origin - 1], unit_key(e, s->unit), s->reach,
+			    ref->seq))
+				return RC_GAP;
+		}
 	return RC_OK;
 }

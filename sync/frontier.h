@@ -16,4 +16,7 @@ RC_CHECK enum rc frontier_collect(struct engine *e, struct stream *t, struct com
 /* Does this replica hold every cause of @c?  RC_GAP names the first that is missing. */
 RC_CHECK enum rc frontier_check(struct engine *e, const struct commit *c, struct diag *d);
 
+/* And every version that @c in @s replaces?  RC_GAP. */
+RC_CHECK enum rc frontier_refs_check(const struct engine *e, const struct stream *s, const struct commit *c);
+
 #endif

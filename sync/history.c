@@ -1,5 +1,6 @@
 #include "history.h"
 
+#include "engine_impl.h"
 #include "merge.h"
 #include "row.h"
 
@@ -7,13 +8,14 @@
 #include <string.h>
 
 struct entry {
-	uint64_t hlc, v;
+	uint64_t hlc, effective, v;
 	const uint8_t *origin;
 };
 
 struct entries {
 	struct entry *list;
 	size_t count, cap;
+	const struct engine *e;
 	const struct stream *s;
 };
 
@@ -33,7 +35,11 @@ entry_add(void *ctx, uint64_t seq, struct span body)
 	}
 	en->list[en->count].v = VERSION(en->s->sid, seq);
 	en->list[en->count].origin = en->s->origin;
-	return commit_hlc(body, &en->list[en->count++].hlc);
+	grown = &en->list[en->count++];
+	if (commit_hlc(body, &grown->hlc) != RC_OK)
+		return RC_CORRUPT;
+	grown->effective = clock_effective(en->e, en->s->origin, grown->hlc);
+	return RC_OK;
 }
 
 static int
@@ -42,10 +48,12 @@ entry_cmp(const void *pa, const void *pb)
 	const struct entry *a = pa, *b = pb;
 	int c;
 
-	if (a->hlc != b->hlc)
-		return a->hlc < b->hlc ? -1 : 1;
+	if (a->effective != b->effective)
+		return a->effective < b->effective ? -1 : 1;
 	if ((c = memcmp(a->origin, b->origin, ORIGIN_BYTES)) != 0)
 		return c;
+	if (a->hlc != b->hlc)
+		return a->hlc < b->hlc ? -1 : 1;
 	return a->v < b->v ? -1 : a->v > b->v;
 }
 
@@ -59,6 +67,7 @@ commit_fill(struct engine *e, const struct stream *s, const struct commit *c, st
 	out->scope_unit = unit_key(e, s->unit);
 	out->author = c->author;
 	out->hlc = c->hlc;
+	out->effective = clock_effective(e, s->origin, c->hlc);
 }
 
 /* --- everything ------------------------------------------------------------------------------- */
@@ -97,6 +106,7 @@ commit_report(struct engine *e, const struct entry *en, struct bytes *body, hist
 	    (rc = commit_parse(&c, span_bytes(body), s->origin, VERSION_SEQ(en->v), d)) != RC_OK)
 		return rc;
 	commit_fill(e, s, &c, &out);
+	out.version = en->v;
 	for (i = 0; i < c.ops_count; i++)
 		n += c.ops[i].columns_count + 1;
 	changes = mem_array(n, sizeof(*changes));
@@ -119,7 +129,7 @@ commit_report(struct engine *e, const struct entry *en, struct bytes *body, hist
 enum rc
 history_all(struct engine *e, history_fn fn, void *ctx, struct diag *d)
 {
-	struct entries en = { NULL, 0, 0, NULL };
+	struct entries en = { .e = e };
 	struct bytes body;
 	uint32_t sid;
 	size_t i;
@@ -186,6 +196,8 @@ version_report(struct engine *e, const struct merge_set *set, const struct merge
 	size_t j, n = op_changes(set->t, v->op, changes);
 
 	commit_fill(e, s, &v->commit, &out);
+	out.effective = v->at;
+	out.version = v->v;
 	for (j = 0; j < n; j++) {
 		size_t column;
 
@@ -219,7 +231,9 @@ quarantined_add(struct engine *e, const struct catalogue_table *t, struct span k
 		uint64_t v = (uint64_t)sqlite3_column_int64(stmt, 0);
 
 		bytes_clear(&body);
-		if ((rc = log_body(e, v, &body, d)) != RC_OK || (rc = commit_parse(&c, span_bytes(&body),
+		if (!stream_version_ok(e, v))
+			rc = diag_fail(d, RC_CORRUPT, "the quarantine names a change that is not in the log");
+		if (rc != RC_OK || (rc = log_body(e, v, &body, d)) != RC_OK || (rc = commit_parse(&c, span_bytes(&body),
 		    stream_at(e, VERSION_SID(v))->origin, VERSION_SEQ(v), d)) != RC_OK)
 			break;
 		if (commit_op_find(&c, t->number, key) != NULL)

@@ -3,7 +3,9 @@
 #include "cursor.h"
 #include "dictionary.h"
 #include "engine_impl.h"
+#include "fork.h"
 #include "frame.h"
+#include "incarnation.h"
 #include "transfer.h"
 #include "vector.h"
 
@@ -22,7 +24,9 @@ struct intake {
 	ZSTD_DCtx *zstd;
 	bool is_begun;			/* the first byte, which names the dictionary, came */
 	bool is_ended;			/* the compressed stream ended */
+	bool is_over;			/* the last record came */
 	struct bytes raw;		/* decompressed, not yet a whole record */
+	uint64_t unpacked;		/* bytes decompressed so far (W10) */
 	struct frame_names names;
 	uint64_t records;
 	/* Invariants (by construction):
@@ -45,7 +49,7 @@ intake_free(struct intake *in)
 size_t
 intake_bytes(const struct intake *in)
 {
-	return in == NULL ? 0 : in->prefix.cap + in->raw.cap;
+	return in == NULL ? 0 : in->prefix.cap + in->raw.cap + ZSTD_sizeof_DCtx(in->zstd);
 }
 
 uint64_t
@@ -97,7 +101,7 @@ intake_new(struct engine *e, const struct intake_piece *piece)
 		return NULL;
 	memcpy(in->id, piece->id, TRANSFER_ID_BYTES);
 	in->total = piece->total;
-	in->came_ms = engine_now_ms(e);
+	in->came_ms = engine_env_ms(e);
 	if ((in->zstd = ZSTD_createDCtx()) == NULL ||
 	    ZSTD_isError(ZSTD_DCtx_setParameter(in->zstd, ZSTD_d_windowLogMax, TRANSFER_WINDOW_LOG))) {
 		intake_free(in);
@@ -108,25 +112,63 @@ intake_new(struct engine *e, const struct intake_piece *piece)
 
 /* ---- records */
 
-/* Do we hold everything in @f already? */
-static bool
-frame_is_held(struct engine *e, const struct apply_frame *f)
+static struct stream *
+stream_named(struct engine *e, const struct apply_stream *s)
 {
-	bool is_held = true;
+	unit_id u = unit_find(e, s->unit);
+
+	return u == UNIT_NONE ? NULL : stream_find(e, s->origin, u, s->reach);
+}
+
+/* Of a stream that we hold at least as far as the frame goes: is its last commit there the one that we hold? */
+static enum rc
+last_compare(struct engine *e, const struct apply_frame *f, size_t i, const struct stream *held, bool *is_same,
+    struct diag *d)
+{
+	struct span last = span_of(NULL, 0);
+	struct bytes ours;
+	size_t j;
+	enum rc rc;
+
+	for (j = 0; j < f->commits_count; j++)
+		if (f->commits[j].stream == i)
+			last = f->commits[j].body;
+	bytes_init(&ours);
+	if ((rc = log_body(e, VERSION(held->sid, f->streams[i].last_seq), &ours, d)) == RC_OK)
+		*is_same = span_eq(span_bytes(&ours), last);
+	bytes_free(&ours);
+	return rc;
+}
+
+/* Do we hold everything in @f already?  Streams that are compared are looked at all the same.  RC_GAP: one of them goes
+ * another way here (C9); its verdict says so. */
+static enum rc
+frame_is_held(struct engine *e, struct peer *p, struct apply_frame *f, bool *is_held, struct diag *d)
+{
+	bool is_unfit = false, is_same = true;
 	size_t i;
+	enum rc rc;
+
+	*is_held = true;
 
 	for (i = 0; i < f->streams_count; i++) {
-		const struct apply_stream *s = &f->streams[i];
-		unit_id u = unit_find(e, s->unit);
-		const struct stream *held = u == UNIT_NONE ? NULL : stream_find(e, s->origin, u, s->reach);
+		struct apply_stream *s = &f->streams[i];
+		const struct stream *held = stream_named(e, s);
 
-		if (held == NULL || held->head_seq < s->last_seq)
-			is_held = false;
-		if (memcmp(s->origin, engine_self(e)->origin, ORIGIN_BYTES) == 0 && exchange_of(e) != NULL &&
-		    (held == NULL || held->head_seq < s->last_seq))
-			exchange_of(e)->is_rewound = true;
+		s->suspect = held == NULL ? NULL : suspect_find(&p->suspects, held->sid);
+		s->verdict = APPLY_FITS;
+		if (held == NULL || held->head_seq < s->last_seq || s->suspect != NULL) {
+			*is_held = false;
+			continue;
+		}
+		if ((rc = last_compare(e, f, i, held, &is_same, d)) != RC_OK)
+			return rc;
+		if (!is_same && !suspect_is_forked(&p->suspects, held->sid)) {
+			s->verdict = APPLY_UNFIT;
+			is_unfit = true;
+		}
 	}
-	return is_held;
+	return !is_unfit ? RC_OK : diag_fail(d, RC_GAP, "a stream does not follow on what is held here");
 }
 
 /* They hold what they sent (W16). */
@@ -136,13 +178,51 @@ frame_believe(struct engine *e, struct peer *p, const struct apply_frame *f)
 	size_t i;
 
 	for (i = 0; i < f->streams_count; i++) {
-		const struct apply_stream *s = &f->streams[i];
-		unit_id u = unit_find(e, s->unit);
-		const struct stream *held = u == UNIT_NONE ? NULL : stream_find(e, s->origin, u, s->reach);
+		const struct stream *held = stream_named(e, &f->streams[i]);
 
-		if (held != NULL)
-			belief_raise(&p->belief, held->sid, s->last_seq);
+		/* What they hold of another branch says nothing of ours. */
+		if (held != NULL && !suspect_is_forked(&p->suspects, held->sid))
+			belief_raise(&p->belief, held->sid, f->streams[i].last_seq);
 	}
+}
+
+/* What a frame showed of streams whose branches differ, or may (C9, W35). */
+static void
+suspects_follow(struct engine *e, struct peer *p, const struct apply_frame *f, enum rc rc)
+{
+	size_t i;
+
+	for (i = 0; i < f->streams_count; i++) {
+		const struct apply_stream *s = &f->streams[i];
+		const struct stream *held = stream_named(e, s);
+
+		if (held == NULL)
+			continue;
+		if (rc == RC_GAP && s->verdict == APPLY_UNFIT) {
+			(void)suspect_add(e, &p->suspects, held);
+		} else if (rc == RC_OK && s->verdict == APPLY_FORKED) {
+			suspect_drop(&p->suspects, held->sid);
+			if (!f->is_from_above)
+				suspect_fork_add(&p->suspects, held->sid);
+		} else if (rc == RC_OK && s->suspect != NULL && s->suspect->seq >= held->head_seq) {
+			suspect_drop(&p->suspects, held->sid);	/* all common */
+		}
+	}
+}
+
+/* Apply it; when it shows that our own name goes on elsewhere, under a new one (C7, C8), and write again what yielded
+ * (C10). */
+static enum rc
+frame_apply(struct engine *e, struct peer *p, struct apply_frame *f, struct apply_result *result, struct diag *d)
+{
+	uint64_t again;
+	enum rc rc;
+
+	f->is_from_above = peer_is_above(e, p);
+	if ((rc = apply_frame(e, f, result, d)) == RC_CONFLICT && (rc = incarnation_take(e, d)) == RC_OK)
+		rc = apply_frame(e, f, result, d);
+	suspects_follow(e, p, f, rc);
+	return rc == RC_OK && result->forks > 0 ? fork_write_again(e, &again, d) : rc;
 }
 
 static enum rc
@@ -150,13 +230,16 @@ frame_take(struct engine *e, struct peer *p, struct span s, struct intake_news *
 {
 	struct apply_result result;
 	struct frame frame;
+	bool is_held;
 	enum rc rc;
 
 	memset(&result, 0, sizeof(result));
 	if ((rc = frame_parse(&p->in->names, s, &frame, d)) != RC_OK)
 		return rc;
-	if (!frame_is_held(e, &frame.f))
-		rc = apply_frame(e, &frame.f, &result, d);
+	if ((rc = frame_is_held(e, p, &frame.f, &is_held, d)) == RC_GAP)
+		suspects_follow(e, p, &frame.f, rc);
+	else if (rc == RC_OK && !is_held)
+		rc = frame_apply(e, p, &frame.f, &result, d);
 	if (rc == RC_OK)
 		rc = belief_load(e, p->origin, &p->belief, d);
 	if (rc == RC_OK)
@@ -165,6 +248,8 @@ frame_take(struct engine *e, struct peer *p, struct span s, struct intake_news *
 	news->commits += result.commits_new;
 	news->quarantined += result.commits_quarantined;
 	news->conflicts += result.conflicts_opened;
+	news->forks += result.forks;
+	news->held_back += result.held_back;
 	return rc;
 }
 
@@ -177,6 +262,12 @@ record_take(struct engine *e, struct peer *p, struct span s, struct intake_news 
 	struct vector_news vector = { 0 };
 	enum rc rc;
 
+	if (p->in->is_over)
+		return diag_fail(d, RC_PEER, "the other side sent a record behind its receipts");	/* W32 */
+	if (kind == RECORD_RECEIPTS) {
+		p->in->is_over = true;
+		return receipt_take(e, content, &news->receipts, &news->forks, d);
+	}
 	if (kind == RECORD_FRAME)
 		return frame_take(e, p, content, news, d);
 	if (kind != RECORD_VECTOR || p->in->records != 0)
@@ -184,7 +275,9 @@ record_take(struct engine *e, struct peer *p, struct span s, struct intake_news 
 	rc = vector_take(e, p, content, &vector, d);
 	news->has_vector = true;
 	news->we_lack = news->we_lack || vector.we_lack;
+	news->waits = news->waits || vector.waits;
 	news->forks += vector.forks;
+	news->has_suspects = news->has_suspects || vector.has_suspects;
 	return rc;
 }
 
@@ -252,6 +345,9 @@ bytes_take(struct engine *e, struct peer *p, struct span s, struct intake_news *
 		if (ZSTD_isError(left))
 			return diag_fail(d, RC_PEER, "a transfer cannot be unpacked");
 		in->raw.n += output.pos;
+		in->unpacked += output.pos;
+		if (in->unpacked > TRANSFER_UNPACKED_BYTES_MAX)
+			return diag_fail(d, RC_PEER, "a transfer unpacks to too much");	/* W10 */
 		in->is_ended = left == 0;
 		if (output.pos > 0)
 			rc = records_take(e, p, news, d);
@@ -309,7 +405,7 @@ intake_feed(struct engine *e, struct peer *p, const struct intake_piece *piece, 
 	if (bytes.n > in->total - in->prefix.n)
 		return diag_fail(d, RC_PEER, "a piece goes beyond its transfer");	/* W4 */
 	bytes_put(&in->prefix, bytes.p, bytes.n);
-	in->came_ms = engine_now_ms(e);
+	in->came_ms = engine_env_ms(e);
 	news->bytes += bytes.n;
 	if ((rc = bytes_rc(&in->prefix)) == RC_OK)
 		rc = bytes_take(e, p, bytes, news, d);
@@ -360,7 +456,8 @@ intake_save(struct engine *e, struct peer *p, struct diag *d)
 	sqlite3_stmt *stmt;
 	enum rc rc;
 
-	if (in == NULL || in->saved == in->prefix.n)
+	/* Less is not worth a row: a link that dies so soon would leave thousands. */
+	if (in == NULL || in->prefix.n - in->saved < PIECE_BYTES_MIN)
 		return RC_OK;
 	if ((rc = engine_begin(e, d)) != RC_OK)
 		return rc;

@@ -22,8 +22,12 @@ struct intake_piece {
 struct intake_news {
 	uint64_t commits, quarantined, conflicts, forks;
 	uint64_t bytes;			/* came in, new */
+	uint64_t receipts;		/* kept */
 	bool has_vector;
+	bool has_suspects;		/* streams have to be compared: our vector must go out */
 	bool we_lack;			/* the vector names what we do not hold */
+	bool waits;			/* ... or what came and was not taken */
+	uint64_t held_back;		/* streams that were not taken (C16) */
 };
 
 /* Take up the unfinished transfer of @p that the database keeps; once a process.  What is broken is dropped. */

@@ -122,6 +122,6 @@ log_append(struct engine *e, struct stream *s, uint64_t hlc, struct span body, s
 	s->head_hlc = hlc;
 	s->unsealed_bytes += body.n;
 	s->changed = ++e->change_tick;
-	engine_witness(e, hlc);
+	clock_witness(e, s, hlc);
 	return stream_is_own(e, s) ? own_seal_when_due(e, s, d) : RC_OK;
 }

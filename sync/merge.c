@@ -46,8 +46,9 @@ is_superseded(const struct merge_set *s, size_t i, size_t column)
 	return false;
 }
 
-/* M3: which of two candidates is shown: higher level, then later clock reading, then greater origin.  M5: under `lww`
- * the level plays no part.  Index order is (clock reading, origin) already. */
+/* M3: which of two candidates is shown: higher level, then later clock reading, then greater origin.  M13: in an
+ * `append` column the earlier one.  M5: under `lww` the level plays no part.  Index order is (clock reading,
+ * origin) already. */
 static bool
 is_better(const struct merge_set *s, size_t column, size_t a, size_t b)
 {
@@ -56,7 +57,29 @@ is_better(const struct merge_set *s, size_t column, size_t a, size_t b)
 #ifdef BUG_P3_ARRIVAL_ORDER_TIEBREAK
 	return s->versions[a].v > s->versions[b].v;
 #endif
-	return a > b;
+	/* M13: what stands is not taken over by who comes later. */
+	return s->t->columns[column].policy == POLICY_APPEND ? a < b : a > b;
+}
+
+/* M14: whose a row is, its best insertion says; what others wrote into their own insertions of the same key does not
+ * count in an `owner` column. */
+static bool
+is_owners(const struct merge_set *s, size_t i)
+{
+	int at = s->t->owner == OWNER_AUTHOR ? catalogue_column_find(s->t, span_str(s->t->owner_column)) : -1;
+	size_t j, first = SIZE_MAX;
+	struct value v;
+
+	if (at < 0)
+		return true;
+	for (j = 0; j < s->count; j++)
+		if (s->versions[j].is_valid && is_insertion(s->versions[j].op) && !is_superseded(s, j, (size_t)at) &&
+		    (first == SIZE_MAX || is_better(s, (size_t)at, j, first)))
+			first = j;
+	if (first == SIZE_MAX)
+		return true;
+	(void)merge_writes(s, first, (size_t)at, &v);
+	return v.type != VALUE_TEXT || span_eq(v.s, s->versions[i].commit.author);
 }
 
 static void
@@ -120,7 +143,8 @@ cell_merge(const struct merge_set *s, size_t column, struct merge_result *out)
 		return;
 	}
 	for (i = 0; i < s->count; i++)
-		if (s->versions[i].is_valid && merge_writes(s, i, column, &v) && !is_superseded(s, i, column))
+		if (s->versions[i].is_valid && merge_writes(s, i, column, &v) && !is_superseded(s, i, column) &&
+		    (policy != POLICY_OWNER || is_owners(s, i)))
 			candidate_add(s, column, i, cell);
 #ifdef BUG_P5_DROP_LOSER
 	if (cell->candidates_count > 1)

@@ -2,7 +2,8 @@
  *
  * merge_gather collects the versions of a row: from given heads back through every version they had replaced.
  * merge_row computes from them, and from nothing else, what the row is.  Order of arrival plays no part: versions are
- * sorted by (clock reading, origin) before anything is looked at.
+ * sorted before anything is looked at, by (what their clock reading counts for, origin), and none before one that it
+ * had seen: a version counts as later than all that it replaces, whatever the clocks said.
  */
 #ifndef SYNC_MERGE_H
 #define SYNC_MERGE_H
@@ -12,7 +13,8 @@
 
 struct merge_version {
 	uint64_t v;
-	uint64_t hlc;
+	uint64_t hlc;			/* as it stands in the commit */
+	uint64_t at;			/* what it counts for (clock.h), above that of all it replaces */
 	const uint8_t *origin;		/* ORIGIN_BYTES */
 	enum level level;
 	bool is_valid;			/* not quarantined */
@@ -22,7 +24,7 @@ struct merge_version {
 
 struct merge_set {
 	const struct catalogue_table *t;
-	struct merge_version *versions;	/* sorted by (hlc, origin, v) */
+	struct merge_version *versions;	/* sorted by (at, origin, v), which is causal order */
 	size_t count, cap;
 	uint64_t *seen;			/* count × words bits: seen[i] has bit j when i had seen j (transitively) */
 	size_t words;
@@ -39,11 +41,12 @@ struct merge_result {
 	unsigned flags;			/* ROW_* */
 	struct value values[COLUMNS_MAX];
 	struct merge_cell cells[COLUMNS_MAX];
-	uint64_t *heads;		/* versions, in order of clock reading */
+	uint64_t *heads;		/* versions, in that order */
 	size_t heads_count;
 };
 
-/* @heads: versions to start from.  RC_PEER: a version names one that does not touch this row, or is not held. */
+/* @heads: versions to start from.  RC_PEER: one of them does not touch this row, or is not held.  What a version claims
+ * to replace and does not fit is ignored (TRUST.md C12). */
 RC_CHECK enum rc merge_gather(struct engine *e, const struct catalogue_table *t, struct span key,
     const uint64_t *heads, size_t heads_count, struct merge_set *out, struct diag *d);
 void merge_set_free(struct merge_set *s);
@@ -58,6 +61,10 @@ bool merge_writes(const struct merge_set *s, size_t i, size_t column, struct val
 /* The version that @ref of commit @c in stream @s names.  RC_GAP when its stream is not held. */
 RC_CHECK enum rc merge_prev_version(struct engine *e, const struct stream *s, const struct commit *c,
     const struct commit_ref *ref, uint64_t *out, struct diag *d);
+
+/* Is @v a version of this row that is held here? */
+RC_CHECK enum rc merge_fits(struct engine *e, const struct catalogue_table *t, struct span key, uint64_t v, bool *out,
+    struct diag *d);
 
 /* Is version @v quarantined? */
 RC_CHECK enum rc merge_is_quarantined(struct engine *e, uint64_t v, bool *out, struct diag *d);

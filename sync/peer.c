@@ -1,8 +1,11 @@
 /* One peer: its keys, what we share with it, what we believe it holds. */
 #include "credential.h"
 #include "engine_impl.h"
+#include "envelope.h"
 #include "exchange_impl.h"
+#include "incarnation.h"
 #include "intake.h"
+#include "revocation.h"
 #include "transfer.h"
 
 #include <sodium.h>
@@ -81,7 +84,7 @@ peer_get(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct peer **out
 	size_t place;
 	bool is_there;
 
-	if (entry == NULL || memcmp(origin, engine_self(e)->origin, ORIGIN_BYTES) == 0)
+	if (entry == NULL || memcmp(entry->pubkey, engine_self(e)->pubkey, PUBKEY_BYTES) == 0)
 		return diag_fail(d, RC_DENIED, "no credential of the other node is known here");
 	if ((x = exchange_of(e)) == NULL)
 		return RC_NOMEM;
@@ -101,6 +104,59 @@ peer_get(struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct peer **out
 		return rc;
 	*out = p;
 	return RC_OK;
+}
+
+enum rc
+peer_welcome(const struct engine *e, const struct peer *p, struct diag *d)
+{
+	const struct revocation *by = revocation_of(e, p->pubkey);
+	char hex[2 * ORIGIN_BYTES + 1];
+	struct diag told;
+
+#ifdef BUG_P7_IGNORE_REVOCATION
+	return RC_OK;
+#endif
+	if (by == NULL)
+		return RC_OK;
+	revocation_tell(by, &told);
+	(void)sodium_bin2hex(hex, sizeof(hex), p->origin, ORIGIN_BYTES);
+	return diag_fail(d, RC_DENIED, "node %s was %s", hex, told.text);
+}
+
+/* Whoever knows a later credential of ours knows the first, which issued it; that they know a later one is never sure,
+ * for what was sent may wait there (C16). */
+const uint8_t *
+peer_self(const struct engine *e, const struct peer *p)
+{
+	(void)p;
+	return incarnation_for_peer(e, false);
+}
+
+enum rc
+peer_addressed(const struct engine *e, const uint8_t *to, uint8_t self[ORIGIN_BYTES], struct diag *d)
+{
+	const uint8_t *ours = incarnation_named(e, to, ENVELOPE_TO_BYTES);
+
+	if (ours == NULL)
+		return diag_fail(d, RC_DENIED, "the request is for another node");
+	memcpy(self, ours, ORIGIN_BYTES);
+	return RC_OK;
+}
+
+bool
+peer_is_above(const struct engine *e, const struct peer *p)
+{
+	const struct origin_entry *parent = origin_find(e, e->self.parent);
+
+	if (parent != NULL && memcmp(parent->pubkey, p->pubkey, PUBKEY_BYTES) == 0)
+		return true;
+	return p->unit != e->self_unit && unit_is_within(e, e->self_unit, p->unit);
+}
+
+bool
+peer_is_below(const struct engine *e, const struct peer *p)
+{
+	return p->unit != e->self_unit && unit_is_within(e, p->unit, e->self_unit);
 }
 
 bool
@@ -129,11 +185,26 @@ peer_note_equal(struct engine *e, struct peer *p)
 			belief_set(&p->belief, sid, s->head_seq);
 	}
 	belief_know(&p->belief);
-	transfer_free(p->out);		/* they have it all, whoever brought it */
-	p->out = NULL;
+	if (p->out != NULL && p->out->receipts == 0) {	/* they have it all, whoever brought it */
+		transfer_free(p->out);
+		p->out = NULL;
+	}
 	p->is_uncertain = false;
 	p->is_equal = true;
 	p->equal_tick = e->change_tick;
+}
+
+void
+peer_forget_all(struct engine *e, uint32_t sid, uint64_t last)
+{
+	struct exchange *x = e->exchange;
+	size_t i;
+
+	for (i = 0; x != NULL && i < x->count; i++) {
+		if (x->peers[i]->belief.is_loaded && belief_get(&x->peers[i]->belief, sid) > last)
+			belief_set(&x->peers[i]->belief, sid, last);
+		x->peers[i]->is_equal = false;
+	}
 }
 
 bool

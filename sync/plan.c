@@ -61,8 +61,9 @@ plan_frame_sid(const struct plan *plan, size_t stream)
 	return plan->sids[stream];
 }
 
-/* The clock reading at the end of the next run.  Runs go in that order: what a run depends on ended before it, or else
- * overlaps its end, and of own streams none reaches beyond the epoch (log.c) that it began in. */
+/* What the clock reading at the end of the next run counts for.  Runs go in that order: what a run depends on mostly
+ * ended before it, or overlaps its end (of own streams none reaches beyond the epoch, log.c, that it began in); and
+ * where a clock was wrong, closure_take brings it along. */
 static enum rc
 hlc_read(struct engine *e, struct plan_stream *s, struct diag *d)
 {
@@ -78,6 +79,7 @@ hlc_read(struct engine *e, struct plan_stream *s, struct diag *d)
 	rc = log_body(e, VERSION(s->sid, seal.seq), &body, d);
 	if (rc == RC_OK)
 		rc = commit_hlc(span_bytes(&body), &s->next_hlc);
+	s->next_hlc = clock_effective(e, stream_at(e, s->sid)->origin, s->next_hlc);
 	bytes_free(&body);
 	return rc == RC_OK || rc == RC_NOMEM ? rc : diag_fail(d, RC_CORRUPT, "commit %llu of stream %u is damaged",
 	    (unsigned long long)s->next, s->sid);

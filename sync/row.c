@@ -28,14 +28,13 @@ insert_sql(const struct catalogue_table *t, struct bytes *sql)
 }
 
 static void
-get_sql(const struct catalogue_table *t, uint64_t mask, struct bytes *sql)
+get_sql(const struct catalogue_table *t, struct bytes *sql)
 {
 	size_t i;
 
 	bytes_str(sql, "SELECT _v");
 	for (i = 0; i < t->columns_count; i++)
-		if ((mask >> i & 1) != 0)
-			bytes_fmt(sql, ",\"%s\"", t->columns[i].name);
+		bytes_fmt(sql, ",\"%s\"", t->columns[i].name);
 	bytes_fmt(sql, " FROM \"%s\" WHERE \"%s\"=?1", t->name, t->key_column);
 }
 
@@ -56,6 +55,8 @@ plan_describe(const struct engine *e, const struct catalogue_table *t, struct ta
 			p->rank |= UINT64_C(1) << i;
 		if (c->policy == POLICY_COUNTER)
 			p->counter |= UINT64_C(1) << i;
+		if (c->required)
+			p->required |= UINT64_C(1) << i;
 		p->name_bytes[i] = (uint8_t)strlen(c->name);
 		if (c->ref != NULL)
 			p->ref[i] = catalogue_table_find(&e->catalogue, span_str(c->ref));
@@ -90,7 +91,7 @@ row_plan(struct engine *e, size_t table_index, struct table_plan **out, struct d
 		return RC_NOMEM;
 	plan_describe(e, t, p);
 	bytes_init(&sql);
-	get_sql(t, p->all, &sql);
+	get_sql(t, &sql);
 	if ((rc = plan_prepare(e, &sql, &p->get, d)) != RC_OK)
 		goto err0;
 	insert_sql(t, &sql);
@@ -130,18 +131,33 @@ row_plan_free(struct table_plan *p)
 	sqlite3_finalize(p->get);
 	sqlite3_finalize(p->insert);
 	sqlite3_finalize(p->drop);
+	sqlite3_finalize(p->owner);
 	sqlite3_finalize(p->unique);
 	for (i = 0; i < ROW_UPDATES_MAX; i++)
 		sqlite3_finalize(p->updates[i].stmt);
-	for (i = 0; i < ROW_UPDATES_MAX; i++)
-		sqlite3_finalize(p->gets[i].stmt);
+	for (i = 0; i < ROW_SWEEPS_MAX; i++)
+		sqlite3_finalize(p->sweeps[i].stmt);
 	mem_free(p);
 }
 
-static int
-key_bind(sqlite3_stmt *stmt, int at, const struct table_plan *p, struct span key)
+int
+row_key_bind(sqlite3_stmt *stmt, int at, const struct table_plan *p, struct span key)
 {
 	return value_bind(stmt, at, p->t->has_text_key ? value_text(key) : value_blob(key));
+}
+
+enum rc
+row_version_fail(const struct catalogue_table *t, struct span key, struct diag *d)
+{
+	char text[KEY_TEXT_CHARS + 1] = "";
+	struct span said = key;
+
+	if (!t->has_text_key && key.n == KEY_BYTES) {
+		key_format(key.p, text);
+		said = span_str(text);
+	}
+	return diag_fail(d, RC_CORRUPT, "%s %.*s differs from what its log says: it names a change that is not there",
+	    t->name, (int)said.n, (const char *)said.p);
 }
 
 enum rc
@@ -151,7 +167,7 @@ row_get(struct engine *e, struct table_plan *p, struct span key, struct value *v
 	int code;
 
 	(void)sqlite3_reset(p->get);
-	if (key_bind(p->get, 1, p, key) != SQLITE_OK)
+	if (row_key_bind(p->get, 1, p, key) != SQLITE_OK)
 		return RC_NOMEM;
 	code = sqlite3_step(p->get);
 	if (code != SQLITE_ROW) {
@@ -161,6 +177,10 @@ row_get(struct engine *e, struct table_plan *p, struct span key, struct value *v
 		return rc;
 	}
 	*v = (uint64_t)sqlite3_column_int64(p->get, 0);
+	if (!stream_version_ok(e, *v)) {
+		(void)sqlite3_reset(p->get);
+		return row_version_fail(p->t, key, d);
+	}
 	for (i = 0; i < p->t->columns_count; i++)
 		values[i] = value_of_column(p->get, (int)i + 1);
 	return RC_OK;
@@ -172,66 +192,35 @@ row_get_done(struct table_plan *p)
 	(void)sqlite3_reset(p->get);
 }
 
-/* The SELECT statement for one set of columns; the least recently made one gives way. */
-static enum rc
-get_stmt(struct engine *e, struct table_plan *p, uint64_t mask, sqlite3_stmt **out, struct diag *d)
+enum rc
+row_owner_get(struct engine *e, struct table_plan *p, struct span key, struct bytes *out, struct diag *d)
 {
 	struct bytes sql;
-	sqlite3_stmt *stmt;
+	struct value v;
 	enum rc rc;
-	size_t i;
-
-	for (i = 0; i < ROW_UPDATES_MAX; i++)
-		if (p->gets[i].stmt != NULL && p->gets[i].mask == mask) {
-			*out = p->gets[i].stmt;
-			return RC_OK;
-		}
-	bytes_init(&sql);
-	get_sql(p->t, mask, &sql);
-	rc = plan_prepare(e, &sql, &stmt, d);
-	bytes_free(&sql);
-	if (rc != RC_OK)
-		return rc;
-	i = p->gets_next++ % ROW_UPDATES_MAX;
-	sqlite3_finalize(p->gets[i].stmt);
-	p->gets[i].mask = mask;
-	p->gets[i].stmt = *out = stmt;
-	return RC_OK;
-}
-
-enum rc
-row_get_some(struct engine *e, struct table_plan *p, struct span key, uint64_t mask, struct value *values,
-    uint64_t *v, struct diag *d)
-{
-	sqlite3_stmt *stmt;
-	size_t i, at = 1;
 	int code;
-	enum rc rc;
 
-	p->some = NULL;
-	if ((rc = get_stmt(e, p, mask, &stmt, d)) != RC_OK)
-		return rc;
-	if (key_bind(stmt, 1, p, key) != SQLITE_OK)
-		return RC_NOMEM;
-	code = sqlite3_step(stmt);
-	if (code != SQLITE_ROW) {
-		rc = code == SQLITE_DONE ? RC_NOTFOUND : engine_sqlite_rc(e, code, "reading a row", d);
-		(void)sqlite3_reset(stmt);
-		return rc;
+	if (p->owner == NULL) {
+		bytes_init(&sql);
+		bytes_fmt(&sql, "SELECT \"%s\" FROM \"%s\" WHERE \"%s\"=?1", p->t->owner_column, p->t->name,
+		    p->t->key_column);
+		rc = plan_prepare(e, &sql, &p->owner, d);
+		bytes_free(&sql);
+		if (rc != RC_OK)
+			return rc;
 	}
-	p->some = stmt;
-	*v = (uint64_t)sqlite3_column_int64(stmt, 0);
-	for (i = 0; i < p->t->columns_count; i++)
-		values[i] = (mask >> i & 1) != 0 ? value_of_column(stmt, (int)at++) : value_null();
-	return RC_OK;
-}
-
-void
-row_get_some_done(struct table_plan *p)
-{
-	if (p->some != NULL)
-		(void)sqlite3_reset(p->some);
-	p->some = NULL;
+	if (row_key_bind(p->owner, 1, p, key) != SQLITE_OK)
+		return RC_NOMEM;
+	code = sqlite3_step(p->owner);
+	if (code == SQLITE_ROW) {
+		v = value_of_column(p->owner, 0);
+		bytes_put(out, v.s.p, v.s.n);
+		rc = bytes_rc(out);
+	} else {
+		rc = code == SQLITE_DONE ? RC_NOTFOUND : engine_sqlite_rc(e, code, "reading a row", d);
+	}
+	(void)sqlite3_reset(p->owner);
+	return rc;
 }
 
 static enum rc
@@ -252,7 +241,7 @@ enum rc
 row_insert(struct engine *e, struct table_plan *p, struct span key, const struct value *values, uint64_t v, bool *done,
     struct diag *d)
 {
-	int code = key_bind(p->insert, 1, p, key);
+	int code = row_key_bind(p->insert, 1, p, key);
 	size_t i;
 
 	for (i = 0; i < p->t->columns_count && code == SQLITE_OK; i++)
@@ -307,7 +296,7 @@ row_update(struct engine *e, struct table_plan *p, struct span key, uint64_t mas
 
 	if ((rc = update_stmt(e, p, mask, &stmt, d)) != RC_OK)
 		return rc;
-	code = key_bind(stmt, 1, p, key);
+	code = row_key_bind(stmt, 1, p, key);
 	if (code == SQLITE_OK)
 		code = sqlite3_bind_int64(stmt, 2, (int64_t)v);
 	if (code == SQLITE_OK)
@@ -324,7 +313,7 @@ row_update(struct engine *e, struct table_plan *p, struct span key, uint64_t mas
 enum rc
 row_delete(struct engine *e, struct table_plan *p, struct span key, bool *done, struct diag *d)
 {
-	if (key_bind(p->drop, 1, p, key) != SQLITE_OK)
+	if (row_key_bind(p->drop, 1, p, key) != SQLITE_OK)
 		return RC_NOMEM;
 	if (e->v_now == 0)
 		e->v_now = UINT64_MAX;	/* no row carries it: this is a deletion of ours */
@@ -361,7 +350,7 @@ row_has_double(struct engine *e, struct table_plan *p, struct span key, const st
 		if (rc != RC_OK)
 			return rc;
 	}
-	code = key_bind(p->unique, 1, p, key);
+	code = row_key_bind(p->unique, 1, p, key);
 	for (i = 0; code == SQLITE_OK && p->t->unique[i] != NULL; i++)
 		code = value_bind(p->unique, (int)i + 2,
 		    values[catalogue_column_find(p->t, span_str(p->t->unique[i]))]);
@@ -375,6 +364,20 @@ row_has_double(struct engine *e, struct table_plan *p, struct span key, const st
 }
 
 /* --- rows that are not plain ------------------------------------------------------------------------------------- */
+
+bool
+row_heads_ok(const struct engine *e, struct span heads)
+{
+	uint64_t v;
+	size_t i;
+
+	for (i = 0; i + sizeof(v) <= heads.n; i += sizeof(v)) {
+		memcpy(&v, heads.p + i, sizeof(v));
+		if (!stream_version_ok(e, v))
+			return false;
+	}
+	return heads.n != 0 && i == heads.n;
+}
 
 enum rc
 row_entry_get(struct engine *e, const struct table_plan *p, struct span key, struct bytes *heads, unsigned *flags,
@@ -398,7 +401,8 @@ row_entry_get(struct engine *e, const struct table_plan *p, struct span key, str
 
 		bytes_put(heads, v.s.p, v.s.n);
 		*flags = (unsigned)sqlite3_column_int(stmt, 1);
-		rc = bytes_rc(heads);
+		if ((rc = bytes_rc(heads)) == RC_OK && !row_heads_ok(e, v.s))
+			rc = diag_fail(d, RC_CORRUPT, "the entry of a row of %s is damaged", p->t->name);
 	} else {
 		rc = code == SQLITE_DONE ? RC_NOTFOUND : engine_sqlite_rc(e, code, "reading sync_row", d);
 	}

@@ -4,38 +4,12 @@
 
 #define COLUMN_BYTES_DEFAULT 4096
 
-bool
-save_check_text(struct span s)
-{
-	size_t i = 0, n;
-	uint32_t c;
-
-	while (i < s.n) {
-		uint8_t b = s.p[i];
-
-		n = b < 0x80 ? 1 : (b & 0xE0) == 0xC0 ? 2 : (b & 0xF0) == 0xE0 ? 3 : (b & 0xF8) == 0xF0 ? 4 : 0;
-		if (n == 0 || b == 0 || i + n > s.n)
-			return false;
-		c = n == 1 ? b : b & (0xFFu >> (n + 1));
-		for (size_t k = 1; k < n; k++) {
-			if ((s.p[i + k] & 0xC0) != 0x80)
-				return false;
-			c = c << 6 | (s.p[i + k] & 0x3Fu);
-		}
-		if ((n == 2 && c < 0x80) || (n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10FFFF ||
-		    (c >= 0xD800 && c <= 0xDFFF))
-			return false;
-		i += n;
-	}
-	return true;
-}
-
 static enum rc
 text_check(const struct catalogue_table *t, const struct catalogue_column *col, struct span s, struct diag *d)
 {
 	size_t i;
 
-	if (!save_check_text(s))
+	if (!value_text_ok(s))
 		return diag_fail(d, RC_INPUT, "%s.%s: the text is not valid UTF-8 or holds a NUL", t->name, col->name);
 	for (i = 0; col->choices != NULL && col->choices[i] != NULL; i++)
 		if (span_eq(span_str(col->choices[i]), s))
@@ -134,8 +108,8 @@ is_blank(struct span s)
 	return true;
 }
 
-static enum rc
-cell_check(struct save *s, const struct table_plan *p, size_t at, struct value v, struct diag *d)
+enum rc
+save_check_cell(struct save *s, const struct table_plan *p, size_t at, struct value v, struct diag *d)
 {
 	const struct catalogue_table *t = p->t;
 	const struct catalogue_column *col = &t->columns[at];
@@ -168,45 +142,37 @@ cell_check(struct save *s, const struct table_plan *p, size_t at, struct value v
 }
 
 enum rc
-save_check_cells(struct save *s, const struct table_plan *p, const struct save_cell *cells, size_t count,
-    bool is_insert, struct diag *d)
+save_check_cells(struct save *s, const struct save_shape *sh, const struct save_cell *cells, bool is_insert,
+    struct diag *d)
 {
+	const struct table_plan *p = sh->plan;
 	const struct catalogue_table *t = p->t;
-	bool named[COLUMNS_MAX] = { false };
+	uint64_t missing;
 	enum rc rc;
 	size_t i;
 
-	for (i = 0; i < count; i++) {
-		int at = row_column(p, cells[i].column);
-
-		if (at < 0)
-			return diag_fail(d, RC_INPUT, "table %s has no column '%.*s'", t->name,
-			    (int)(cells[i].column.n > 60 ? 60 : cells[i].column.n), (const char *)cells[i].column.p);
-		if (named[at])
-			return diag_fail(d, RC_INPUT, "%s.%s is given twice", t->name, t->columns[at].name);
-		named[at] = true;
-		if (!is_insert && t->scope == SCOPE_COLUMN && at == p->scope_at)
-			continue;	/* save_row compares: it may be repeated, not changed */
-		if ((rc = cell_check(s, p, (size_t)at, cells[i].value, d)) != RC_OK)
+	for (i = 0; i < sh->count; i++) {
+		if (!is_insert && t->scope == SCOPE_COLUMN && sh->at[i] == p->scope_at)
+			continue;	/* compared with what stands there: it may be repeated, not changed */
+		if ((rc = save_check_cell(s, p, sh->at[i], cells[i].value, d)) != RC_OK)
 			return rc;
 	}
-	for (i = 0; is_insert && i < t->columns_count; i++)
-		if (t->columns[i].required && !named[i] &&
-		    !(t->scope == SCOPE_COLUMN && (int)i == p->scope_at))
-			return diag_fail(d, RC_INPUT, "%s.%s must be given for a new row", t->name, t->columns[i].name);
-	return RC_OK;
+	missing = is_insert ? p->required & ~sh->set : 0;
+	if (t->scope == SCOPE_COLUMN)
+		missing &= ~(UINT64_C(1) << p->scope_at);
+	if (missing == 0)
+		return RC_OK;
+	return diag_fail(d, RC_INPUT, "%s.%s must be given for a new row", t->name,
+	    t->columns[__builtin_ctzll(missing)].name);
 }
 
 enum rc
-save_check_unique(struct save *s, struct table_plan *p, const struct value *values, struct span key, struct diag *d)
+save_check_double(const struct table_plan *p, struct diag *d)
 {
 	struct bytes list;
-	bool is_double;
 	enum rc rc;
 	size_t i;
 
-	if ((rc = row_has_double(s->e, p, key, values, &is_double, d)) != RC_OK || !is_double)
-		return rc;
 	bytes_init(&list);
 	for (i = 0; p->t->unique[i] != NULL; i++)
 		bytes_fmt(&list, "%s%s", i == 0 ? "" : ", ", p->t->unique[i]);
@@ -214,6 +180,15 @@ save_check_unique(struct save *s, struct table_plan *p, const struct value *valu
 	    bytes_cstr(&list) == NULL ? "values" : (char *)list.p);
 	bytes_free(&list);
 	return rc;
+}
+
+enum rc
+save_check_unique(struct save *s, struct table_plan *p, const struct value *values, struct span key, struct diag *d)
+{
+	bool is_double;
+	enum rc rc = row_has_double(s->e, p, key, values, &is_double, d);
+
+	return rc == RC_OK && is_double ? save_check_double(p, d) : rc;
 }
 
 static enum rc

@@ -1,8 +1,7 @@
 /* sync/save_impl.h - the inside of a save, for save*.c only.
  *
  * A save knows its scopes: for each unit and reach it touches, the stream of ours that its commits go to, and how many
- * commits ("parts") it has begun there.  save_row and save_delete capture what they write as they write it; the SQL of
- * save_exec is captured through the preupdate hook.
+ * commits ("parts") it has begun there.  Whatever writes a row captures what it was and what it becomes.
  */
 #ifndef SYNC_SAVE_IMPL_H
 #define SYNC_SAVE_IMPL_H
@@ -33,10 +32,11 @@ struct save_captured {
 	struct span key;
 	bool existed;			/* before the save */
 	bool exists;			/* now */
+	bool is_minted;			/* its key was made for it */
 	bool is_touched;		/* replicate even without columns: "this row stays" */
 	uint64_t old_v;			/* when it existed */
 	uint64_t now_v;			/* what it carries now: a planned version, or the one it had */
-	size_t scope;			/* in the save's scopes; SIZE_MAX: found out at commit */
+	size_t scope;			/* in the save's scopes */
 	struct save_cell_change *cells;	/* columns written; of a new row those not NULL; each once */
 	size_t cells_count, cells_cap;
 	struct span owner;		/* of a row that existed: whom it names as its owner, in the arena */
@@ -63,7 +63,6 @@ struct save {
 	uint64_t mint_hlc;		/* reading and index for minted keys */
 	uint32_t mint_index;
 	bool is_dead;
-	enum rc hook_rc;		/* first failure inside the hook */
 	struct save_arena arena;
 	struct save_captured *rows;
 	size_t rows_count, rows_cap;
@@ -71,12 +70,9 @@ struct save {
 	size_t slots_count;
 	struct save_scope *scopes;
 	size_t scopes_count, scopes_cap;
-	size_t exec_scope;		/* scope that save_exec's rows went to last */
-	const char *last_name;		/* table of the last captured row */
-	struct table_plan *last_plan;
-	const struct catalogue_table *exec_table;	/* the one table that save_exec's statement updates */
-	uint64_t exec_columns;		/* columns that it sets */
-	const struct catalogue_table *last_table;	/* of the last save_row */
+	struct table_plan *plan;	/* of the table written last: rows of one form mostly go to one */
+	uint32_t *unique;		/* save_unique.c: hash of new rows by what shall be unique: index + 1; 0 free */
+	size_t unique_count;
 	const struct table_plan *parent_plan;	/* the parent row looked up last: rows of one form share it */
 	struct save_key parent_key;
 	unit_id parent_unit;
@@ -89,14 +85,16 @@ void save_arena_trim(struct save *s);
 
 /* capture.c: find or add the row; NULL without memory or beyond SAVE_ROWS_MAX. */
 struct save_captured *save_captured(struct save *s, struct table_plan *p, struct span key, bool *is_new);
+/* The row when it is captured, or NULL. */
+struct save_captured *save_captured_find(struct save *s, const struct catalogue_table *t, struct span key);
+/* Make room for that many columns at once. */
+bool save_captured_room(struct save *s, struct save_captured *r, size_t columns);
+bool save_value_copy(struct save *s, struct value v, struct value *out);
 /* Note that a column became @now; @old counts when the column was not noted before.  Values are copied. */
 RC_CHECK enum rc save_captured_cell(struct save *s, struct save_captured *r, size_t column, struct value old,
     struct value now, bool is_forced);
 /* Note whom the row names as its owner. */
 RC_CHECK enum rc save_captured_owner(struct save *s, struct save_captured *r, struct value owner);
-/* Capture the statements of one save_exec: forbid what cannot be captured, learn which columns an UPDATE sets. */
-void save_watch_begin(struct save *s);
-void save_watch_end(struct save *s);
 
 /* Find or begin a scope; sets the version that writes into it carry. */
 RC_CHECK enum rc save_scope(struct save *s, unit_id u, enum reach reach, size_t *out, struct diag *d);
@@ -104,15 +102,34 @@ RC_CHECK enum rc save_scope(struct save *s, unit_id u, enum reach reach, size_t 
 void save_scope_count(struct save *s, size_t scope, size_t bytes);
 uint64_t save_scope_version(const struct save *s, size_t scope);
 
+/* save_rows.c: the columns that rows name, in the caller's order. */
+struct save_shape {
+	struct table_plan *plan;
+	uint64_t set;			/* the same as a mask by place in the table */
+	size_t count;
+	uint8_t at[COLUMNS_MAX];	/* place in the table */
+};
+/* A sweep stands on a row: capture the change that @cells make of it, and answer.  @now is room for the values. */
+struct row_sweep;
+struct row_found;
+RC_CHECK enum rc save_change_found(struct save *s, const struct row_sweep *w, const struct save_shape *sh,
+    const struct save_cell *cells, struct value *now, struct row_found *f, struct diag *d);
+/* The columns that a sweep reads when it sets these. */
+uint64_t save_change_reads(const struct table_plan *p, uint64_t set);
+
 /* save_write.c: turn what was captured into commits, and bring the rows that are not plain up to date. */
 RC_CHECK enum rc save_write(struct save *s, struct save_result *r, bool *is_units, struct diag *d);
 
 /* save_check.c */
-bool save_check_text(struct span s);	/* is UTF-8 without NUL */
-RC_CHECK enum rc save_check_cells(struct save *s, const struct table_plan *p, const struct save_cell *cells,
-    size_t count, bool is_insert, struct diag *d);
+RC_CHECK enum rc save_check_cell(struct save *s, const struct table_plan *p, size_t column, struct value v,
+    struct diag *d);
+RC_CHECK enum rc save_check_cells(struct save *s, const struct save_shape *sh, const struct save_cell *cells,
+    bool is_insert, struct diag *d);
 RC_CHECK enum rc save_check_unique(struct save *s, struct table_plan *p, const struct value *values, struct span key,
     struct diag *d);
+RC_CHECK enum rc save_check_double(const struct table_plan *p, struct diag *d);	/* says that there is one */
+/* The same for a row that this save made. */
+RC_CHECK enum rc save_unique_new(struct save *s, const struct save_captured *r, struct diag *d);
 /* The scope of a row about to be inserted. */
 RC_CHECK enum rc save_check_scope(struct save *s, const struct table_plan *p, const struct value *values,
     unit_id *unit, struct diag *d);

@@ -1,11 +1,11 @@
 /* The second half of a save: drop what did not change, sort the changes by the version they carry, write
  * one commit for each, and bring the rows that are not plain up to date.
  *
- * A row carries the version that was planned when it was written.  Where the plan did not hold (a part stayed empty, a
- * statement reached into another scope) the row's version is set right here. */
+ * A row carries the version that was planned when it was written.  Where the plan did not hold (a part stayed empty)
+ * the row's version is set right here. */
 #include "save_impl.h"
 
-#include "authority.h"
+#include "control.h"
 #include "frontier.h"
 #include "settle.h"
 
@@ -120,54 +120,22 @@ change_heads(struct save *s, struct change *c, struct diag *d)
 	return rc;
 }
 
-/* A row that plain SQL inserted, or of a scope not begun then: found out now. */
-static enum rc
-scope_find(struct save *s, struct save_captured *r, struct diag *d)
-{
-	struct value now[COLUMNS_MAX];
-	const struct stream *st;
-	unit_id u;
-	size_t i;
-	enum rc rc;
-
-	if (r->scope != SIZE_MAX)
-		return RC_OK;
-	if (r->existed) {
-		st = stream_at(s->e, VERSION_SID(r->old_v));
-		return save_scope(s, st->unit, st->reach, &r->scope, d);
-	}
-	for (i = 0; i < r->plan->t->columns_count; i++)
-		now[i] = value_null();
-	for (i = 0; i < r->cells_count; i++)
-		now[r->cells[i].column] = r->cells[i].now;
-	if ((rc = save_check_scope(s, r->plan, now, &u, d)) != RC_OK)
-		return rc;
-	return save_scope(s, u, r->plan->t->reach, &r->scope, d);
-}
-
 /* Does the change touch columns that shall be unique together, and is there a row with the same values? */
 static enum rc
 unique_check(struct save *s, const struct change *c, struct diag *d)
 {
 	struct value now[COLUMNS_MAX];
 	uint64_t v;
-	size_t i;
 	enum rc rc;
 
 	if ((c->plan->unique_mask & c->mask) == 0)
 		return RC_OK;
-	if (c->row->existed) {
-		if ((rc = row_get(s->e, c->plan, c->row->key, now, &v, d)) != RC_OK)
-			return rc;
-	} else {
-		for (i = 0; i < c->plan->t->columns_count; i++)
-			now[i] = value_null();
-		for (i = 0; i < c->row->cells_count; i++)
-			now[c->row->cells[i].column] = c->row->cells[i].now;
-	}
+	if (!c->row->existed)
+		return save_unique_new(s, c->row, d);
+	if ((rc = row_get(s->e, c->plan, c->row->key, now, &v, d)) != RC_OK)
+		return rc;
 	rc = save_check_unique(s, c->plan, now, c->row->key, d);
-	if (c->row->existed)
-		row_get_done(c->plan);
+	row_get_done(c->plan);
 	return rc;
 }
 
@@ -190,8 +158,6 @@ change_read(struct save *s, struct save_captured *r, struct change *c, bool *is_
 		/* Nothing to tell: the row goes back to the version it had. */
 		return settle_version(s->e, r->plan, r->key, r->old_v, d);
 	*is_change = true;
-	if ((rc = scope_find(s, r, d)) != RC_OK)
-		return rc;
 	c->scope = r->scope;
 	/* A deleted row carries no version: it goes with the last part of its scope. */
 	c->planned_v = r->exists ? r->now_v : save_scope_version(s, r->scope);
@@ -302,6 +268,7 @@ part_write(struct writing *w, struct part *p, const struct change *changes, size
 {
 	struct save *s = w->s;
 	struct commit *c = &p->commit;
+	enum verdict verdict;
 	struct diag why;
 	enum rc rc;
 	size_t i;
@@ -322,13 +289,16 @@ part_write(struct writing *w, struct part *p, const struct change *changes, size
 	if ((rc = commit_emit(c, s->e->self.origin, p->seq, body, d)) != RC_OK)
 		return rc;
 	diag_init(&why);
-	if ((rc = authority_check(s->e, p->stream, c, &why)) != RC_OK)
-		return diag_fail(d, rc == RC_CONFLICT ? RC_BUG : rc, "%s", why.text);
+	if ((rc = quarantine_judge(s->e, p->stream, c, p->seq, false, &verdict, &why)) != RC_OK ||
+	    verdict != VERDICT_VALID)
+		return diag_fail(d, rc != RC_OK ? rc : RC_DENIED, "%s", why.text);
 	if ((rc = part_check(p, span_bytes(body), d)) != RC_OK)
 		return rc;
 	w->r->commits_count++;
 	w->r->rows_count += count;
-	return log_append(s->e, p->stream, c->hlc, span_bytes(body), d);
+	if ((rc = log_append(s->e, p->stream, c->hlc, span_bytes(body), d)) != RC_OK)
+		return rc;
+	return control_written(s->e, p->stream, c, VERSION(p->stream->sid, p->seq), verdict, d);
 }
 
 /* --- all of it -------------------------------------------------------------------------------- */
@@ -414,23 +384,15 @@ scope_write(struct writing *w, struct change *changes, size_t count, struct diag
 static enum rc
 domain_check(struct save *s, struct diag *d)
 {
-	struct value now[COLUMNS_MAX];
-	uint64_t v;
 	size_t i;
 	enum rc rc;
 
 	for (i = 0; i < s->rows_count; i++) {
 		struct save_captured *r = &s->rows[i];
 
-		if (r->plan->t->save_check == NULL)
+		if (r->plan->t->save_check == NULL || !r->exists)
 			continue;
-		rc = row_get(s->e, r->plan, r->key, now, &v, d);
-		if (rc == RC_NOTFOUND)
-			continue;
-		if (rc != RC_OK)
-			return rc;
-		row_get_done(r->plan);
-		if ((rc = r->plan->t->save_check(s->e->db, r->key, !r->existed, d)) != RC_OK)
+		if ((rc = r->plan->t->save_check(&s->e->rules, r->key, !r->existed, d)) != RC_OK)
 			return rc;
 	}
 	return RC_OK;
@@ -454,7 +416,9 @@ save_write(struct save *s, struct save_result *r, bool *is_units, struct diag *d
 			w.count++;
 		}
 	}
-	if (w.count > 1)
+	for (i = 1; i < w.count && change_cmp(&w.changes[i - 1], &w.changes[i]) <= 0;)
+		i++;
+	if (i < w.count)
 		qsort(w.changes, w.count, sizeof(*w.changes), change_cmp);
 	/* Causes first, for all scopes: the commits of one save are no causes of each other. */
 	for (i = 0; i < w.count && rc == RC_OK; i++) {

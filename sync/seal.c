@@ -41,6 +41,9 @@ seal_ok(const struct engine *e, const struct stream *s, uint64_t seq, const uint
 {
 	struct statement st;
 
+#ifdef BUG_P6_ANY_SEAL
+	return true;
+#endif
 	statement_make(e, s, seq, hash, hlc, &st);
 	return crypto_sign_verify_detached(signature, st.b, st.n, pubkey) == 0;
 }

@@ -23,6 +23,12 @@ stream_at(const struct engine *e, uint32_t sid)
 }
 
 bool
+stream_version_ok(const struct engine *e, uint64_t v)
+{
+	return VERSION_SEQ(v) != 0 && VERSION_SID(v) != 0 && v >> STREAM_SEQ_BITS <= e->streams_count;
+}
+
+bool
 stream_is_own(const struct engine *e, const struct stream *s)
 {
 	return memcmp(s->origin, e->self.origin, ORIGIN_BYTES) == 0;
@@ -117,6 +123,44 @@ stream_hash_next(const uint8_t prev[HASH_BYTES], struct span body, uint8_t out[H
 	(void)crypto_generichash_update(&state, prev, HASH_BYTES);
 	(void)crypto_generichash_update(&state, body.p, body.n);
 	(void)crypto_generichash_final(&state, out, HASH_BYTES);
+}
+
+static enum rc
+hash_step(void *ctx, uint64_t seq, struct span body)
+{
+	uint8_t hash[HASH_BYTES];
+
+	(void)seq;
+	stream_hash_next(ctx, body, hash);
+	memcpy(ctx, hash, HASH_BYTES);
+	return RC_OK;
+}
+
+/* From the newest seal at or before it. */
+enum rc
+stream_hash_at(struct engine *e, const struct stream *s, uint64_t seq, uint8_t out[HASH_BYTES], struct diag *d)
+{
+	static const char sql[] = "SELECT v, hash FROM sync_seal WHERE v BETWEEN ?1 AND ?2 ORDER BY v DESC LIMIT 1";
+	sqlite3_stmt *stmt;
+	uint64_t from = 0;
+	enum rc rc;
+
+	INVARIANT(seq <= s->head_seq);
+	if (seq == s->head_seq) {
+		memcpy(out, s->head_hash, HASH_BYTES);
+		return RC_OK;
+	}
+	stream_hash_zero(e, s, out);
+	if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
+		return rc;
+	(void)sqlite3_bind_int64(stmt, 1, (int64_t)VERSION(s->sid, 0));
+	(void)sqlite3_bind_int64(stmt, 2, (int64_t)VERSION(s->sid, seq));
+	if (sqlite3_step(stmt) == SQLITE_ROW && value_of_column(stmt, 1).s.n == HASH_BYTES) {
+		memcpy(out, value_of_column(stmt, 1).s.p, HASH_BYTES);
+		from = VERSION_SEQ((uint64_t)sqlite3_column_int64(stmt, 0));
+	}
+	engine_done(stmt);
+	return from == seq ? RC_OK : log_each(e, s->sid, from + 1, seq, hash_step, out, d);
 }
 
 /* --- memory and table ------------------------------------------------------------------------- */
@@ -242,8 +286,8 @@ head_step(void *ctx, uint64_t seq, struct span body)
 }
 
 /* The head is what the log says: the chain is recomputed from the newest seal on. */
-static enum rc
-head_reload(struct engine *e, struct stream *s, struct diag *d)
+enum rc
+stream_head_reload(struct engine *e, struct stream *s, struct diag *d)
 {
 	struct head_walk w = { s, e };
 	enum rc rc;
@@ -260,7 +304,7 @@ head_reload(struct engine *e, struct stream *s, struct diag *d)
 		return diag_fail(d, RC_CORRUPT, "the log is damaged after commit %llu of stream %u",
 		    (unsigned long long)s->head_seq, s->sid);
 	if (rc == RC_OK)
-		engine_witness(e, s->head_hlc);
+		clock_witness(e, s, s->head_hlc);
 	return rc;
 }
 
@@ -316,7 +360,7 @@ stream_reload(struct engine *e, struct diag *d)
 
 		s->is_stored = true;
 		stream_origin_fill(e, s);
-		rc = head_reload(e, s, d);
+		rc = stream_head_reload(e, s, d);
 		if (stream_is_own(e, s) && s->sealed_seq < s->head_seq) {
 			e->unsealed_bytes += s->unsealed_bytes;
 			e->unsealed_streams++;

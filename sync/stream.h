@@ -37,15 +37,23 @@ struct stream {
 
 size_t stream_count(const struct engine *e);
 struct stream *stream_at(const struct engine *e, uint32_t sid);		/* 1 <= sid <= count; stable until close */
+/* May @v, which the database says, be a version at all?  Who edits a database by hand writes anything. */
+bool stream_version_ok(const struct engine *e, uint64_t v);
 struct stream *stream_find(const struct engine *e, const uint8_t origin[ORIGIN_BYTES], unit_id u, enum reach reach);
 /* Find or make (a row of sync_stream, inside the open transaction). */
 RC_CHECK enum rc stream_open(struct engine *e, const uint8_t origin[ORIGIN_BYTES], unit_id u, enum reach reach,
     struct stream **out, struct diag *d);
+/* Read the head of @s again from the log (inside the open transaction). */
+RC_CHECK enum rc stream_head_reload(struct engine *e, struct stream *s, struct diag *d);
 bool stream_is_own(const struct engine *e, const struct stream *s);
 
 /* hash(n) = BLAKE2b-256(hash(n-1) ‖ body);  hash(0) = BLAKE2b-256("ocop stream 1" ‖ origin ‖ unit ‖ reach). */
 void stream_hash_zero(const struct engine *e, const struct stream *s, uint8_t out[HASH_BYTES]);
 void stream_hash_next(const uint8_t prev[HASH_BYTES], struct span body, uint8_t out[HASH_BYTES]);
+
+/* hash(@seq) of a commit that is held. */
+RC_CHECK enum rc stream_hash_at(struct engine *e, const struct stream *s, uint64_t seq, uint8_t out[HASH_BYTES],
+    struct diag *d);
 
 /* The log: commit bodies, verbatim.  log_* below are in log.c. */
 RC_CHECK enum rc log_body(struct engine *e, uint64_t version, struct bytes *out, struct diag *d);

@@ -2,6 +2,9 @@
 #ifndef SYNC_SYNC_H
 #define SYNC_SYNC_H
 
+#include "clock.h"
+#include "clock_hear.h"
+#include "clock_wait.h"
 #include "conflict.h"
 #include "credential.h"
 #include "cursor.h"
@@ -10,6 +13,7 @@
 #include "exchange.h"
 #include "exchange_state.h"
 #include "history.h"
+#include "receipt.h"
 #include "save.h"
 #include "unit.h"
 #include "verify.h"

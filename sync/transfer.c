@@ -55,7 +55,18 @@ transfer_ack(struct transfer *t, struct belief *b, uint64_t n, uint64_t *commits
 		if (commits != NULL)
 			*commits += m->commits;
 	}
+	if (t->acked == t->content.n)
+		belief_receipts(b, t->receipts);
 	return true;
+}
+
+void
+transfer_ack_commits(const struct transfer *t, struct belief *b)
+{
+	size_t i;
+
+	for (i = 0; i < t->marks_count; i++)
+		belief_raise(b, t->marks[i].sid, t->marks[i].seq);
 }
 
 /* ---- building */
@@ -69,6 +80,8 @@ struct build {
 	ZSTD_CCtx *zstd;
 	struct bytes now, next;		/* records to be compressed, and those after them */
 	struct bytes scratch;
+	struct bytes receipts;		/* content of the last record; empty: none, or added */
+	uint64_t receipts_upto;
 };
 
 /* Append a record of @kind with the content gathered in @b->scratch. */
@@ -125,6 +138,19 @@ frame_add(struct build *b, struct bytes *out, struct diag *d)
 	return rc;
 }
 
+/* Append the receipts, if there are any, as the last record (W32). */
+static enum rc
+receipts_add(struct build *b, struct bytes *out)
+{
+	if (b->receipts.n == 0)
+		return RC_OK;
+	bytes_clear(&b->scratch);
+	bytes_put(&b->scratch, b->receipts.p, b->receipts.n);
+	bytes_clear(&b->receipts);
+	b->t->receipts = b->receipts_upto;
+	return record_add(b, RECORD_RECEIPTS, out);
+}
+
 /* Compress @b->now; @is_last ends the stream. */
 static enum rc
 build_compress(struct build *b, bool is_last)
@@ -162,7 +188,12 @@ build_start(struct build *b, unsigned what, struct span bounds, struct diag *d)
 		return rc;
 	if (b->plan != NULL)
 		plan_bounds(b->plan, &b->t->bounds);
-	if ((rc = frame_add(b, &b->now, d)) != RC_OK || b->now.n == 0)
+	if ((rc = frame_add(b, &b->now, d)) != RC_OK)
+		return rc;
+	if ((what & TRANSFER_RECEIPTS) != 0 && (b->now.n > 0 || what == TRANSFER_RECEIPTS) &&
+	    (rc = receipt_gather(b->e, b->p, &b->receipts, &b->receipts_upto, d)) != RC_OK)
+		return rc;
+	if ((b->now.n == 0 && (rc = receipts_add(b, &b->now)) != RC_OK) || b->now.n == 0)
 		return rc;
 	if ((b->zstd = ZSTD_createCCtx()) == NULL ||
 	    ZSTD_isError(ZSTD_CCtx_setParameter(b->zstd, ZSTD_c_compressionLevel, TRANSFER_LEVEL)) ||
@@ -195,7 +226,7 @@ static enum rc
 build_run(struct build *b, struct diag *d)
 {
 	struct transfer *t = b->t;
-	size_t marks, first_mark = 0;
+	size_t marks, first_mark = 0, unpacked = 0;
 	bool is_last;
 	struct bytes swap;
 	enum rc rc;
@@ -203,13 +234,16 @@ build_run(struct build *b, struct diag *d)
 	while (b->now.n > 0) {
 		marks = t->marks_count;
 		bytes_clear(&b->next);
-		if (t->content.n < TRANSFER_TARGET_BYTES) {
+		unpacked += b->now.n;
+		if (t->content.n < TRANSFER_TARGET_BYTES && unpacked < TRANSFER_UNPACKED_TARGET_BYTES) {
 			if ((rc = frame_add(b, &b->next, d)) != RC_OK)
 				return rc;
 		} else {
 			t->is_short = b->plan != NULL;
 		}
 		is_last = b->next.n == 0;
+		if (is_last && !t->is_short && (rc = receipts_add(b, &b->now)) != RC_OK)
+			return rc;
 		if ((t->content.n == 0 && (rc = dictionary_choose(b, is_last)) != RC_OK) ||
 		    (rc = build_compress(b, is_last)) != RC_OK)
 			return rc;
@@ -254,6 +288,7 @@ transfer_build(struct engine *e, struct peer *p, unsigned what, struct span boun
 	bytes_free(&b.now);
 	bytes_free(&b.next);
 	bytes_free(&b.scratch);
+	bytes_free(&b.receipts);
 	return rc == RC_OK ? RC_OK : diag_fail(d, rc, "cannot gather what the other node lacks");
 }
 

@@ -183,15 +183,16 @@ unit_check_tree(const struct engine *e, struct diag *d)
 
 /* --- reading the table -------------------------------------------------------------------------- */
 
-/* Remember @parent among those that @u ever had. */
-static enum rc
-parent_remember(struct engine *e, unit_id u, unit_id parent, bool *is_new)
+enum rc
+unit_edge_add(struct engine *e, struct span key, struct span parent_key)
 {
-	struct unit *unit = &e->units[u];
-	unit_id *grown;
+	unit_id u = unit_intern(e, key), parent = unit_intern(e, parent_key), *grown;
+	struct unit *unit;
 	size_t i;
 
-	*is_new = false;
+	if (u == UNIT_NONE || parent == UNIT_NONE)
+		return RC_NOMEM;
+	unit = &e->units[u];
 	for (i = 0; i < unit->parents_count; i++)
 		if (unit->parents[i] == parent)
 			return RC_OK;
@@ -199,31 +200,31 @@ parent_remember(struct engine *e, unit_id u, unit_id parent, bool *is_new)
 		return RC_NOMEM;
 	unit->parents = grown;
 	unit->parents[unit->parents_count++] = parent;
-	*is_new = true;
 	return RC_OK;
 }
 
-/* A move is noted beside the table, which tells the present parent only. */
-static enum rc
-parent_note(struct engine *e, unit_id u, unit_id parent, struct diag *d)
+bool
+unit_edge_is(const struct engine *e, unit_id u, unit_id parent)
 {
-	static const char sql[] = "INSERT OR IGNORE INTO sync_unit_parent(unit, parent) VALUES(?1, ?2)";
-	sqlite3_stmt *stmt;
-	bool is_new;
-	enum rc rc;
+	size_t i;
 
-	if ((rc = parent_remember(e, u, parent, &is_new)) != RC_OK || !is_new || !e->is_in_tx)
-		return rc;
-	if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
-		return rc;
-	if (value_bind(stmt, 1, value_text(unit_key(e, u))) != SQLITE_OK ||
-	    value_bind(stmt, 2, value_text(unit_key(e, parent))) != SQLITE_OK)
-		return RC_NOMEM;
-	return engine_run(e, stmt, "noting a unit's parent", d);
+	for (i = 0; u < e->units_count && i < e->units[u].parents_count; i++)
+		if (e->units[u].parents[i] == parent)
+			return true;
+	return false;
+}
+
+void
+unit_edges_clear(struct engine *e)
+{
+	size_t i;
+
+	for (i = 0; i < e->units_count; i++)
+		e->units[i].parents_count = 0;
 }
 
 static enum rc
-unit_take(struct engine *e, sqlite3_stmt *stmt, struct diag *d)
+unit_take(struct engine *e, sqlite3_stmt *stmt)
 {
 	struct value key = value_of_column(stmt, 0), parent = value_of_column(stmt, 1);
 	unit_id u = unit_intern(e, key.s), up = UNIT_NONE;
@@ -235,22 +236,11 @@ unit_take(struct engine *e, sqlite3_stmt *stmt, struct diag *d)
 	e->units[u].parent = up;
 	e->units[u].level = catalogue_level(value_of_column(stmt, 2).s);
 	e->units[u].is_known = true;
-	return up == UNIT_NONE ? RC_OK : parent_note(e, u, up, d);
+	return RC_OK;
 }
 
 static enum rc
-past_take(struct engine *e, sqlite3_stmt *stmt, struct diag *d)
-{
-	unit_id u = unit_intern(e, value_of_column(stmt, 0).s), up = unit_intern(e, value_of_column(stmt, 1).s);
-	bool is_new;
-
-	(void)d;
-	return u == UNIT_NONE || up == UNIT_NONE ? RC_NOMEM : parent_remember(e, u, up, &is_new);
-}
-
-static enum rc
-rows_take(struct engine *e, const char *sql, enum rc (*take)(struct engine *, sqlite3_stmt *, struct diag *),
-    struct diag *d)
+rows_take(struct engine *e, const char *sql, struct diag *d)
 {
 	sqlite3_stmt *stmt = NULL;
 	int code = sqlite3_prepare_v2(e->db, sql, -1, &stmt, NULL);
@@ -259,11 +249,32 @@ rows_take(struct engine *e, const char *sql, enum rc (*take)(struct engine *, sq
 	if (code != SQLITE_OK)
 		return engine_sqlite_rc(e, code, "reading the tree of units", d);
 	while (rc == RC_OK && (code = sqlite3_step(stmt)) == SQLITE_ROW)
-		rc = take(e, stmt, d);
+		rc = unit_take(e, stmt);
 	if (rc == RC_OK && code != SQLITE_DONE)
 		rc = engine_sqlite_rc(e, code, "reading the tree of units", d);
 	sqlite3_finalize(stmt);
 	return rc;
+}
+
+void
+unit_forget(struct engine *e, size_t kept)
+{
+	size_t i, k, n;
+
+	while (e->units_count > kept) {
+		struct unit *u = &e->units[--e->units_count];
+
+		mem_free((void *)(uintptr_t)u->key.p);
+		mem_free(u->parents);
+	}
+	for (i = 0; i < e->units_count; i++) {
+		struct unit *u = &e->units[i];
+
+		for (k = n = 0; k < u->parents_count; k++)
+			if (u->parents[k] < kept)
+				u->parents[n++] = u->parents[k];
+		u->parents_count = n;
+	}
 }
 
 enum rc
@@ -279,15 +290,11 @@ unit_reload(struct engine *e, struct diag *d)
 		e->units[i].parent = UNIT_NONE;
 		e->units[i].level = LEVEL_NONE;
 		e->units[i].is_known = false;
-		if (!e->is_in_tx)
-			e->units[i].parents_count = 0;	/* a rolled-back move never was */
 	}
 	bytes_init(&sql);
 	bytes_fmt(&sql, "SELECT \"%s\", \"%s\", \"%s\" FROM \"%s\"", t->key_column, c->unit_parent_column,
 	    c->unit_level_column, t->name);
-	rc = rows_take(e, "SELECT unit, parent FROM sync_unit_parent", past_take, d);
-	if (rc == RC_OK)
-		rc = bytes_cstr(&sql) == NULL ? RC_NOMEM : rows_take(e, (char *)sql.p, unit_take, d);
+	rc = bytes_cstr(&sql) == NULL ? RC_NOMEM : rows_take(e, (char *)sql.p, d);
 	bytes_free(&sql);
 	return rc;
 }

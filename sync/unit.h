@@ -38,6 +38,15 @@ unit_id unit_resolve(struct engine *e, struct span text);
 /* RC_INPUT when a known unit stands above itself. */
 RC_CHECK enum rc unit_check_tree(const struct engine *e, struct diag *d);
 
+/* Forget the units that were first named in the transaction just rolled back, with all but the first @kept; before the
+ * table is read again. */
+void unit_forget(struct engine *e, size_t kept);
+
+/* The edges of unit_was_within: every parent that a valid commit ever gave a unit (control.c keeps them). */
+RC_CHECK enum rc unit_edge_add(struct engine *e, struct span key, struct span parent_key);
+bool unit_edge_is(const struct engine *e, unit_id u, unit_id parent);
+void unit_edges_clear(struct engine *e);
+
 /* Re-read the table; called by the engine when it changed. */
 RC_CHECK enum rc unit_reload(struct engine *e, struct diag *d);
 

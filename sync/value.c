@@ -42,6 +42,32 @@ value_cmp(struct value a, struct value b)
 	return span_cmp(a.s, b.s);
 }
 
+bool
+value_text_ok(struct span s)
+{
+	size_t i = 0, n;
+	uint32_t c;
+
+	while (i < s.n) {
+		uint8_t b = s.p[i];
+
+		n = b < 0x80 ? 1 : (b & 0xE0) == 0xC0 ? 2 : (b & 0xF0) == 0xE0 ? 3 : (b & 0xF8) == 0xF0 ? 4 : 0;
+		if (n == 0 || b == 0 || i + n > s.n)
+			return false;
+		c = n == 1 ? b : b & (0xFFu >> (n + 1));
+		for (size_t k = 1; k < n; k++) {
+			if ((s.p[i + k] & 0xC0) != 0x80)
+				return false;
+			c = c << 6 | (s.p[i + k] & 0x3Fu);
+		}
+		if ((n == 2 && c < 0x80) || (n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10FFFF ||
+		    (c >= 0xD800 && c <= 0xDFFF))
+			return false;
+		i += n;
+	}
+	return true;
+}
+
 struct value
 value_of_column(sqlite3_stmt *stmt, int i)
 {

@@ -29,6 +29,7 @@ struct value value_text(struct span s);
 struct value value_blob(struct span s);
 bool value_eq(struct value a, struct value b);
 int value_cmp(struct value a, struct value b);	/* a total order: by type, then content */
+bool value_text_ok(struct span s);		/* is UTF-8 without NUL */
 
 /* Read column @i of @stmt; borrowed until the next step or reset. */
 struct value value_of_column(struct sqlite3_stmt *stmt, int i);

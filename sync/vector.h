@@ -20,7 +20,9 @@ enum {
 
 struct vector_news {
 	bool we_lack;		/* they hold a stream or commits that we do not */
-	uint64_t forks;		/* streams with the same number and another hash */
+	bool waits;		/* ... that came already, and wait (C16): not counted as lacking */
+	uint64_t forks;		/* streams of which they hold another branch than we do */
+	bool has_suspects;	/* some of these have yet to be compared: our vector must go out, without them */
 };
 
 /* Append our vector for @p to @out. */

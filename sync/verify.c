@@ -3,8 +3,11 @@
 #include "verify.h"
 
 #include "apply_impl.h"
+#include "control.h"
+#include "credential.h"
 #include "cursor.h"
 #include "digest.h"
+#include "frontier.h"
 #include "merge.h"
 #include "row.h"
 
@@ -94,11 +97,27 @@ chains_check(struct verifying *w)
 	return RC_OK;
 }
 
+/* --- what the database says of this node, against its credential --------------------------------------------- */
+
+static enum rc
+identity_check(struct verifying *w)
+{
+	const struct engine_identity *self = engine_self(w->e);
+	struct credential own;
+	enum rc rc = credential_get(w->e, self->origin, &own);
+
+	if (rc != RC_OK)
+		return rc != RC_NOTFOUND ? rc : diag_fail(w->d, RC_DIFFER, "this node's own credential is missing");
+	return strcmp(own.unit, self->unit) == 0 ? RC_OK : diag_fail(w->d, RC_DIFFER,
+	    "the database says that this node serves unit %s, its credential says %s", self->unit, own.unit);
+}
+
 /* --- rebuild: merge the streams by clock reading ---------------------------------------------- */
 
 struct cursor_of {
 	const struct stream *s;
 	uint64_t seq, hlc;		/* the next commit; seq 0: at the end */
+	bool is_blocked;		/* until another stream goes on */
 };
 
 static enum rc
@@ -125,40 +144,63 @@ cursor_first(struct cursor_of *cursors, size_t count)
 	for (i = 0; i < count; i++) {
 		struct cursor_of *c = &cursors[i];
 
-		if (c->seq != 0 && (first == NULL || c->hlc < first->hlc ||
+		if (c->seq != 0 && !c->is_blocked && (first == NULL || c->hlc < first->hlc ||
 		    (c->hlc == first->hlc && memcmp(c->s->origin, first->s->origin, ORIGIN_BYTES) < 0)))
 			first = c;
 	}
 	return first;
 }
 
+static void
+cursors_unblock(struct cursor_of *cursors, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		cursors[i].is_blocked = false;
+}
+
+/* Nothing moves any more: does one of them wait for a cause that is gone (C12)? */
+static struct cursor_of *
+lenient_first(struct verifying *w, struct cursor_of *cursors, size_t count)
+{
+	if (w->scratch->is_lenient)
+		return NULL;
+	w->scratch->is_lenient = true;
+	cursors_unblock(cursors, count);
+	return cursor_first(cursors, count);
+}
+
 static enum rc
-commit_replay(struct verifying *w, const struct cursor_of *c, struct bytes *body)
+commit_replay(struct verifying *w, struct cursor_of *c, struct bytes *body)
 {
 	struct apply_result r;
 	struct commit commit;
 	struct stream *s;
-	bool was = false;
 	unit_id u;
 	enum rc rc;
 
 	memset(&r, 0, sizeof(r));
 	bytes_clear(body);
-	if ((rc = log_body(w->e, VERSION(c->s->sid, c->seq), body, w->d)) != RC_OK ||
-	    (rc = merge_is_quarantined(w->e, VERSION(c->s->sid, c->seq), &was, w->d)) != RC_OK)
+	if ((rc = log_body(w->e, VERSION(c->s->sid, c->seq), body, w->d)) != RC_OK)
 		return rc;
 	if ((u = unit_intern(w->scratch, unit_key(w->e, c->s->unit))) == UNIT_NONE)
 		return RC_NOMEM;
 	if ((rc = stream_open(w->scratch, c->s->origin, u, c->s->reach, &s, w->d)) != RC_OK ||
 	    (rc = commit_parse(&commit, span_bytes(body), s->origin, c->seq, w->d)) != RC_OK)
 		return rc;
-	rc = apply_commit_one(w->scratch, s, &commit, span_bytes(body), &r, w->d);
+	if ((rc = frontier_check(w->scratch, &commit, NULL)) == RC_OK)
+		rc = frontier_refs_check(w->scratch, s, &commit);
+	if (rc == RC_GAP) {		/* C17: its causes come first, whatever the clocks say */
+		commit_free(&commit);
+		c->is_blocked = true;
+		return RC_OK;
+	}
+	if (rc == RC_OK)
+		rc = apply_commit_one(w->scratch, s, &commit, span_bytes(body), &r, w->d);
 	commit_free(&commit);
 	if (rc == RC_GAP || rc == RC_PEER)
 		rc = RC_DIFFER;
-	if (rc == RC_OK && (r.commits_quarantined > 0) != was)
-		rc = diag_fail(w->d, RC_DIFFER, "stream %u: commit %llu is %s in the replica, but should%s be",
-		    c->s->sid, (unsigned long long)c->seq, was ? "quarantined" : "in force", was ? " not" : " not");
 	w->r->commits++;
 	return rc;
 }
@@ -175,18 +217,27 @@ rebuild(struct verifying *w)
 	if (cursors == NULL)
 		return RC_NOMEM;
 	for (i = 0; i < count && rc == RC_OK; i++) {
-		cursors[i] = (struct cursor_of){ stream_at(w->e, (uint32_t)i + 1), 1, 0 };
+		cursors[i] = (struct cursor_of){ .s = stream_at(w->e, (uint32_t)i + 1), .seq = 1 };
 		rc = cursor_load(w, &cursors[i], &body);
 	}
 	if (rc == RC_OK)
 		rc = engine_begin(w->scratch, w->d);
 	save_guard(w->scratch, false);
-	while (rc == RC_OK && (c = cursor_first(cursors, count)) != NULL) {
-		if ((rc = commit_replay(w, c, &body)) == RC_OK) {
-			c->seq++;
-			rc = cursor_load(w, c, &body);
-		}
+	while (rc == RC_OK && ((c = cursor_first(cursors, count)) != NULL ||
+	    (c = lenient_first(w, cursors, count)) != NULL)) {
+		if ((rc = commit_replay(w, c, &body)) != RC_OK || c->is_blocked)
+			continue;
+		c->seq++;
+		rc = cursor_load(w, c, &body);
+		w->scratch->is_lenient = false;
+		cursors_unblock(cursors, count);
 	}
+	for (i = 0; i < count && rc == RC_OK; i++)
+		if (cursors[i].seq != 0)
+			rc = diag_fail(w->d, RC_DIFFER, "stream %u: commit %llu was caused by one that is not there",
+			    cursors[i].s->sid, (unsigned long long)cursors[i].seq);
+	if (rc == RC_OK)
+		rc = control_follow(w->scratch, w->d);
 	save_guard(w->scratch, true);
 	w->scratch->v_now = 0;
 	if (rc == RC_OK)
@@ -194,6 +245,33 @@ rebuild(struct verifying *w)
 	mem_free(cursors);
 	bytes_free(&body);
 	return rc;
+}
+
+/* C1, C4: what is in force does not depend on how it came about: the same commits are in quarantine, whatever the
+ * order. */
+static enum rc
+quarantines_compare(struct verifying *w)
+{
+	uint32_t sid;
+	uint64_t seq;
+	bool was, is;
+	enum rc rc;
+
+	for (sid = 1; sid <= stream_count(w->e); sid++) {
+		const struct stream *s = stream_at(w->e, sid), *other;
+
+		other = stream_find(w->scratch, s->origin, unit_find(w->scratch, unit_key(w->e, s->unit)), s->reach);
+		for (seq = 1; seq <= s->head_seq; seq++) {
+			INVARIANT(other != NULL);
+			if ((rc = quarantine_has(w->e, VERSION(sid, seq), &was, w->d)) != RC_OK ||
+			    (rc = quarantine_has(w->scratch, VERSION(other->sid, seq), &is, w->d)) != RC_OK)
+				return rc;
+			if (is != was)
+				return diag_fail(w->d, RC_DIFFER, "stream %u: commit %llu is %s in the replica, but "
+				    "should not be", sid, (unsigned long long)seq, was ? "quarantined" : "in force");
+		}
+	}
+	return RC_OK;
 }
 
 /* --- compare ---------------------------------------------------------------------------------- */
@@ -350,9 +428,10 @@ verify_replica(struct engine *e, sqlite3 *scratch, struct verify_result *r, stru
 	enum rc rc;
 
 	memset(r, 0, sizeof(*r));
-	if ((rc = chains_check(&w)) != RC_OK || (rc = engine_open_scratch(&w.scratch, e, scratch, d)) != RC_OK)
+	if ((rc = identity_check(&w)) != RC_OK || (rc = chains_check(&w)) != RC_OK ||
+	    (rc = engine_open_scratch(&w.scratch, e, scratch, d)) != RC_OK)
 		return rc;
-	if ((rc = rebuild(&w)) == RC_OK)
+	if ((rc = rebuild(&w)) == RC_OK && (rc = quarantines_compare(&w)) == RC_OK)
 		rc = compare(&w);
 	engine_close(w.scratch);
 	return rc;

@@ -11,6 +11,8 @@ KIND is one of
   command  WHAT is a shell command; counts by its last "N passed, N failed" line, else by its ok lines, else
            as one
 
+A test that says "# SKIP why" counts neither way and is listed at the end.
+
 A program that dies, runs too long, does not exist or runs no test counts as a failure; so does a failed
 --build.  Each runs in its own session with its own TMPDIR and is killed with all its children when it ends.
 The environment tells scripts where the programs are: OCOP, SIM, OUT.  After a failure the output is shown,
@@ -29,7 +31,8 @@ import tempfile
 import threading
 import time
 
-TIMEOUT_S = {"unit": 60, "http": 120, "fault": 240, "sim": 600, "process": 240, "tidy": 120, "fuzz": 120}
+TIMEOUT_S = {"unit": 60, "browser": 100, "http": 120, "fault": 240, "sim": 600, "process": 240, "tidy": 120,
+             "fuzz": 120}
 TIMEOUT_OTHER_S = 300
 OUTPUT_LINES_MAX = 200
 PR_SET_CHILD_SUBREAPER = 36
@@ -51,6 +54,7 @@ class Item:
         if self.kind not in ("cmocka", "script", "command"):
             raise SystemExit(f"run.py: unknown kind in {text}")
         self.passed = self.failed = 0
+        self.skipped = []
         self.why = ""
         self.output = ""
 
@@ -96,7 +100,8 @@ def judge(item, status, timeout_s):
     item.passed = sum(1 for line in lines if OK.match(line))
     item.failed = sum(1 for line in lines if NOT_OK.match(line))
     planned = sum(int(m.group(1)) for m in map(PLAN.match, lines) if m)
-    planned -= sum(1 for line in lines if SKIP.match(line))
+    item.skipped = [line for line in lines if SKIP.match(line)]
+    planned -= len(item.skipped)
     if item.kind == "command":
         sums = [m for m in map(SUMMARY.match, lines) if m]
         if sums:
@@ -116,7 +121,7 @@ def judge(item, status, timeout_s):
     elif status != 0 and item.failed == 0:
         item.failed = 1
         item.why = f"exit status {status}"
-    elif ran == 0 and item.failed == 0:
+    elif ran == 0 and item.failed == 0 and not item.skipped:
         item.failed = 1
         item.why = "no test ran"
 
@@ -246,7 +251,10 @@ def run_all(options, items):
               f"({len(mine)} programs)")
     if failed_builds:
         print(f"build: {failed_builds} failed")
-    if passed + failed == 0:
+    for item in items:
+        for line in item.skipped:
+            print(f"SKIPPED: {item.name()}: {line}")
+    if passed + failed == 0 and not any(i.skipped for i in items):
         print("run.py: no test ran")
         failed = 1
     for item in items:
@@ -297,6 +305,8 @@ SELF_TEST = [
     ("cmocka", "echo 1..2; echo 'ok 1 - a'; echo 'not ok 2 - b'; exit 1", 1, 1),
     ("cmocka", "echo 1..2; echo 'ok 1 - a'; echo 'not ok 2 # SKIP b'", 1, 0),
     ("cmocka", "echo 1..0", 0, 1),
+    ("script", "echo 'ok a # SKIP no such program'", 0, 0),
+    ("script", "echo 'ok a # SKIP no such program'; exit 1", 0, 1),
     ("command", "echo 7 passed, 0 failed", 7, 0),
     ("command", "echo sim: 7 passed, 2 failed; exit 1", 7, 2),
     ("command", "echo 7 passed, 0 failed; exit 1", 7, 1),

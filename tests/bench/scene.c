@@ -268,15 +268,18 @@ scene_save(struct scene *s, size_t n, struct span author, const struct rows_row 
     struct save_key *keys, size_t count, bool is_bulk)
 {
 	struct save_options o = { .author = author, .is_bulk = is_bulk };
+	struct save_change changes[SCENE_ROWS_MAX];
 	struct save_result result;
 	struct save *save;
-	size_t i;
+	size_t i, failed;
+
+	figure_check(count <= SCENE_ROWS_MAX, "too many rows in one save");
+	for (i = 0; i < count; i++)
+		changes[i] = (struct save_change){ span_str(rows[i].table),
+			span_of(keys[i].b, keys[i].n), rows[i].cells, rows[i].count };
 
 	figure_ok(save_begin(s->nodes[n].engine, &o, &save, &s->diag), &s->diag, "begin");
-	for (i = 0; i < count; i++)
-		figure_ok(save_row(save, span_str(rows[i].table), span_of(keys[i].b, keys[i].n),
-			      rows[i].cells, rows[i].count, &keys[i], &s->diag),
-		    &s->diag, rows[i].table);
+	figure_ok(save_rows(save, changes, count, keys, &failed, &s->diag), &s->diag, "rows");
 	figure_ok(save_commit(save, &result, &s->diag), &s->diag, "commit");
 }
 

@@ -2,7 +2,7 @@
  * catalogue.
  *
  * Node 0 is the province; the others join below it, or beside it.  The domain's rules at save
- * (save_check) are left out unless asked for: they prepare their statements for each row, and
+ * (save_check) are left out unless asked for: they look up what the catalogue does not tell, and
  * the twin has none, so they would hide the engine's own cost.  Keys, columns, indexes,
  * policies, scopes, owners, references and uniqueness are the catalogue's.
  */
@@ -12,6 +12,7 @@
 #include "rows.h"
 #include "sync/sync.h"
 
+#define SCENE_ROWS_MAX 64 /* of one save */
 #define SCENE_NODES_MAX 320
 #define SCENE_PROVINCE "42@2018-01-01"
 #define SCENE_COMMUNE "18550@2018-01-01"

@@ -34,6 +34,39 @@ table_create(struct twin *t, const struct catalogue_table *table)
 	bytes_free(&sql);
 }
 
+/* What shall be unique by the catalogue, ours looks up at each save; the twin has a UNIQUE index. */
+static void
+index_create(struct twin *t, const char *sql)
+{
+	static const char plain[] = "CREATE INDEX ";
+	const struct catalogue_table *table;
+	struct bytes tail, unique;
+	size_t i, j;
+
+	bytes_init(&tail);
+	bytes_init(&unique);
+	for (i = 0; i < t->catalogue->tables_count; i++) {
+		table = t->catalogue->tables[i];
+		if (table->unique == NULL)
+			continue;
+		bytes_clear(&tail);
+		bytes_fmt(&tail, " ON %s(", table->name);
+		for (j = 0; table->unique[j] != NULL; j++)
+			bytes_fmt(&tail, "%s%s", j == 0 ? "" : ", ", table->unique[j]);
+		bytes_str(&tail, ")");
+		figure_check(bytes_cstr(&tail) != NULL, "no memory");
+		if (strncmp(sql, plain, strlen(plain)) != 0 ||
+		    strstr(sql, (const char *)tail.p) == NULL)
+			continue;
+		bytes_fmt(&unique, "CREATE UNIQUE INDEX %s", sql + strlen(plain));
+		figure_check(bytes_cstr(&unique) != NULL, "no memory");
+		sql = (const char *)unique.p;
+	}
+	scene_exec(t->db, sql);
+	bytes_free(&tail);
+	bytes_free(&unique);
+}
+
 static sqlite3_stmt *
 prepare(struct twin *t, const char *sql)
 {
@@ -56,7 +89,7 @@ twin_init(struct twin *t, struct scene *s, const char *name)
 	for (i = 0; i < s->catalogue->tables_count; i++)
 		table_create(t, s->catalogue->tables[i]);
 	for (i = 0; s->catalogue->ddl_extra[i] != NULL; i++)
-		scene_exec(t->db, s->catalogue->ddl_extra[i]);
+		index_create(t, s->catalogue->ddl_extra[i]);
 	t->begin = prepare(t, "BEGIN IMMEDIATE");
 	t->commit = prepare(t, "COMMIT");
 }

@@ -17,6 +17,8 @@
 
 #define TRIES_MAX 20000
 #define PASSES 20
+#define LABELS 90
+#define SCORES 7
 
 enum { PROVINCE, COMMUNE, DISTRICT };
 
@@ -24,6 +26,8 @@ struct fault {
 	struct office o;
 	struct save_key key; /* an item that everyone holds */
 	struct save_key gone; /* a deleted one */
+	struct save_key late; /* one to delete */
+	struct save_key few[SCORES];
 	struct office_letter letters[3];
 	struct disk *disk; /* of the province, in the tests that have one */
 };
@@ -31,6 +35,25 @@ struct fault {
 /* ---- what is tried */
 
 typedef enum rc (*attempt_fn)(struct fault *f);
+
+/* Rows that a statement each adds, and rows that one statement changes. */
+static void
+forms_make(struct fault *f, struct save_cell cells[LABELS + 1][2],
+    struct save_change labels[LABELS], char codes[LABELS][8], struct save_change scores[SCORES])
+{
+	for (int i = 0; i < LABELS; i++) {
+		(void)snprintf(codes[i], sizeof(codes[i]), "L%d", i);
+		cells[i][0] = office_text("unit", OFFICE_A);
+		cells[i][1] = office_text("text", codes[i]);
+		labels[i] =
+		    (struct save_change){ span_str("label"), span_str(codes[i]), cells[i], 2 };
+	}
+	cells[LABELS][0] = office_int("score", 12);
+	cells[LABELS][1] = office_text("memo", "n");
+	for (size_t i = 0; i < SCORES; i++)
+		scores[i] = (struct save_change){ span_str("item"), office_span(&f->few[i]),
+			cells[LABELS], 1 + i % 2 };
+}
 
 /* A form: a change, a row of another scope, a deletion, one that comes back, a unit, a bulk
  * statement. */
@@ -45,9 +68,17 @@ save_attempt(struct fault *f)
 	struct save_cell back[] = { office_text("unit", OFFICE_A), office_text("name", "back") };
 	struct save_cell unit[] = { office_text("parent", OFFICE_D),
 		office_text("level", "commune") };
+	struct save_cell cells[LABELS + 1][2];
+	struct save_change labels[LABELS], scores[SCORES];
+	struct save_key keys[LABELS];
+	char codes[LABELS][8];
+	const struct save_set set = { span_str("memo"), "'m'" };
+	const struct save_update update = { span_str("item"), &set, 1, "score = 12", NULL, 0 };
 	struct save *s;
+	size_t failed;
 	enum rc rc;
 
+	forms_make(f, cells, labels, codes, scores);
 	o->now_ms += 1000;
 	if ((rc = save_begin(o->nodes[PROVINCE].engine, &options, &s, &o->diag)) != RC_OK)
 		return rc;
@@ -59,12 +90,10 @@ save_attempt(struct fault *f)
 		RC_OK ||
 	    (rc = save_row(s, span_str("unit"), span_str("xn@2020-01-01"), unit, 2, NULL,
 		 &o->diag)) != RC_OK ||
-	    (rc = save_exec(s,
-		 "WITH n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 90) "
-		 "INSERT INTO label(code, unit, text, _v) SELECT 'L' || i, '" OFFICE_A
-		 "', 'l' || i, sync_v() FROM n",
-		 &o->diag)) != RC_OK ||
-	    (rc = save_exec(s, "DELETE FROM item WHERE name = 'late'", &o->diag)) != RC_OK) {
+	    (rc = save_rows(s, labels, LABELS, keys, &failed, &o->diag)) != RC_OK ||
+	    (rc = save_rows(s, scores, SCORES, keys, &failed, &o->diag)) != RC_OK ||
+	    (rc = save_update(s, &update, &o->diag)) != RC_OK ||
+	    (rc = save_delete(s, span_str("item"), office_span(&f->late), &o->diag)) != RC_OK) {
 		save_abandon(s);
 		return rc;
 	}
@@ -96,7 +125,9 @@ fault_init(struct fault *f)
 	f->gone = office_item(o, COMMUNE, OFFICE_A, "gone");
 	office_sync(o);
 	assert_int_equal(office_drop(o, PROVINCE, "item", &f->gone), RC_OK);
-	(void)office_item(o, PROVINCE, OFFICE_B, "late");
+	f->late = office_item(o, PROVINCE, OFFICE_B, "late");
+	for (size_t i = 0; i < SCORES; i++)
+		f->few[i] = office_item(o, PROVINCE, OFFICE_A, "few");
 	office_sync(o);
 	office_set(o, COMMUNE, &f->key, office_int("score", 90));
 	f->letters[0] = office_letter_a(o, COMMUNE);

@@ -30,7 +30,7 @@
 struct raw_fixture {
 	uv_loop_t loop;
 	struct http_server *server;
-	struct http_exchange *held;	/* by /later and /abort */
+	struct http_exchange *held;	/* by /later, /abort and /held */
 	struct bytes pieces;		/* by /stream */
 	struct bytes order;		/* paths in the order they were handled */
 	unsigned piece_count, end_count, abort_count;
@@ -70,6 +70,17 @@ raw_on_piece(void *user, struct http_exchange *x, struct span piece)
 	(void)x;
 	f->piece_count++;
 	bytes_put(&f->pieces, piece.p, piece.n);
+}
+
+/* Takes a piece and wants no further one; the test says when. */
+static inline void
+raw_on_held_piece(void *user, struct http_exchange *x, struct span piece)
+{
+	struct raw_fixture *f = user;
+
+	raw_on_piece(user, x, piece);
+	f->held = x;
+	http_exchange_pause(x);
 }
 
 static inline void
@@ -128,6 +139,13 @@ raw_on_head(void *ctx, struct http_exchange *x)
 	} else if (strcmp(path, "/stream") == 0) {
 		assert_true(
 		    http_exchange_stream_body(x, RAW_BODY_BYTES_MAX, raw_on_piece, raw_on_end, f));
+	} else if (strcmp(path, "/held") == 0) {
+		assert_true(http_exchange_stream_body(
+		    x, RAW_BODY_BYTES_MAX, raw_on_held_piece, raw_on_end, f));
+	} else if (strcmp(path, "/prove") == 0) {
+		bytes_fmt(&f->order, "%d ", (int)http_exchange_proved(x));
+		http_exchange_prove(x, 7);
+		raw_reply(x, 200, "hello");
 	} else if (strcmp(path, "/early") == 0) {
 		assert_true(http_exchange_stream_body(
 		    x, RAW_BODY_BYTES_MAX, raw_on_early_piece, raw_on_end, f));
@@ -241,6 +259,19 @@ raw_read(struct raw_fixture *f, int fd, struct bytes *b, const char *until)
 			return true;
 	}
 	return false;
+}
+
+/* Does a plain request get its answer on @fd? */
+static inline bool
+raw_is_served(struct raw_fixture *f, int fd)
+{
+	struct bytes b = { 0 };
+	bool is_ok;
+
+	raw_send_text(fd, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	is_ok = raw_read(f, fd, &b, "hello");
+	bytes_free(&b);
+	return is_ok;
 }
 
 /* Run the loop until *@flag is @value. */

@@ -189,51 +189,6 @@ big_answer_arrives_whole(void **state)
 	raw_teardown(&f);
 }
 
-static bool
-is_served(struct raw_fixture *f, int fd)
-{
-	struct bytes b = { 0 };
-	bool is_ok;
-
-	raw_send_text(fd, GOOD);
-	is_ok = raw_read(f, fd, &b, "hello");
-	bytes_free(&b);
-	return is_ok;
-}
-
-static void
-caps_hold(void **state)
-{
-	const struct http_server_options per_ip = { .limits = { .connections_per_ip_max = 3 } };
-	const struct http_server_options overall = { .limits = { .connections_max = 3 } };
-	const struct http_server_options *const options[] = { &per_ip, &overall };
-	size_t k, i;
-
-	(void)state;
-	for (k = 0; k < 2; k++) {
-		struct raw_fixture f;
-		struct http_server_counts counts;
-		int fds[5];
-
-		raw_setup(&f, options[k]);
-		for (i = 0; i < 5; i++) {
-			fds[i] = raw_connect(&f);
-			raw_run_for(&f, 10);
-		}
-		for (i = 0; i < 5; i++)
-			assert_int_equal(is_served(&f, fds[i]), i < 3);
-		http_server_counts(f.server, &counts);
-		assert_int_equal(counts.connections_dropped, 2);
-		(void)close(fds[0]);
-		raw_run_for(&f, 10);
-		fds[0] = raw_connect(&f);
-		assert_true(is_served(&f, fds[0]));	/* a place is free again */
-		for (i = 0; i < 5; i++)
-			(void)close(fds[i]);
-		raw_teardown(&f);
-	}
-}
-
 static void
 address_in_use_and_nonsense(void **state)
 {
@@ -306,14 +261,14 @@ pipe_listener(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(http_server_port(f.server), 0);
 	fd = pipe_connect(path);
-	assert_true(is_served(&f, fd));
-	assert_true(is_served(&f, fd));
+	assert_true(raw_is_served(&f, fd));
+	assert_true(raw_is_served(&f, fd));
 	/* A live one is left alone. */
 	o.on_head = raw_on_head;
 	diag_init(&d);
 	assert_int_equal(http_server_new(&f.loop, &o, &second, &d), RC_BUSY);
 	raw_turn(&f);
-	assert_true(is_served(&f, fd));
+	assert_true(raw_is_served(&f, fd));
 	(void)close(fd);
 	raw_teardown(&f);
 	assert_int_not_equal(stat(path, &st), 0);
@@ -331,7 +286,7 @@ stop_waits_for_answers(void **state)
 	(void)state;
 	raw_setup(&f, &terse);
 	idle = raw_connect(&f);
-	assert_true(is_served(&f, idle));
+	assert_true(raw_is_served(&f, idle));
 	busy = raw_connect(&f);
 	raw_send_text(busy, "GET /later HTTP/1.1\r\n" HOST "\r\n");
 	raw_run_for(&f, 20);
@@ -390,7 +345,7 @@ no_timer_without_connections(void **state)
 	raw_turn(&f);
 	assert_int_equal(uv_backend_timeout(&f.loop), -1);
 	fd = raw_connect(&f);
-	assert_true(is_served(&f, fd));
+	assert_true(raw_is_served(&f, fd));
 	raw_run_for(&f, 5);
 	assert_true(uv_backend_timeout(&f.loop) > 0);
 	(void)close(fd);
@@ -421,7 +376,7 @@ short_memory(void **state)
 		(void)close(fd);
 		raw_run_for(&f, n == 1 ? 1100 : 5); /* the first one is accepted a second later */
 		fd = raw_connect(&f);
-		assert_true(is_served(&f, fd));
+		assert_true(raw_is_served(&f, fd));
 		(void)close(fd);
 		bytes_free(&b);
 	}
@@ -439,7 +394,6 @@ main(void)
 		cmocka_unit_test(dripping_head_is_cut),
 		cmocka_unit_test(stuck_reader_is_cut),
 		cmocka_unit_test(big_answer_arrives_whole),
-		cmocka_unit_test(caps_hold),
 		cmocka_unit_test(address_in_use_and_nonsense),
 		cmocka_unit_test(pipe_listener),
 		cmocka_unit_test(stop_waits_for_answers),

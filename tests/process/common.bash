@@ -5,7 +5,8 @@
 #   daemon_start DIR             starts a daemon and waits until it is ready; sets $sync_url, $office_url, $daemon_pid
 #   daemon_stop PID              stops it and waits for its end
 #   tree_make                    a master in $tmp/A with its daemon running; sets $root_url, $root_office, $root_pid
-#   node_join DIR UNIT URL       a node of UNIT in DIR below the node at URL, invited by the master
+#   node_join DIR UNIT URL       a node of UNIT in DIR below the node at URL, invited by it, or by the master when URL is
+#                                none of a daemon of this test's (a proxy's)
 
 set -u
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -102,8 +103,11 @@ tree_make() {
 }
 
 node_join() {
+	local inviter
+	inviter=$(grep -lxF "ready sync $3" "$tmp"/*.ready 2>/dev/null | head -n 1)
+	inviter=${inviter%.ready}
 	rm -f "$1.invitation"
-	"$OCOP" --data "$tmp/A" invite --unit "$2" --out "$1.invitation" >/dev/null &&
+	"$OCOP" --data "${inviter:-$tmp/A}" invite --unit "$2" --out "$1.invitation" >/dev/null &&
 		"$OCOP" --data "$1" join "$1.invitation" --parent "$3" >/dev/null
 }
 

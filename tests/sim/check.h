@@ -17,6 +17,11 @@ void check_state(struct node *n);
  * (P5). */
 void check_history(struct node *n);
 
+/* P9: what came in since the last look: the receipts that @n keeps.  All receipts that others keep of @holder, which
+ * came up again. */
+void check_receipts(struct node *n);
+void check_receipts_of(struct node *holder);
+
 /* After healing: equal digests of equal scopes (P3), every value accounted for (P5), verify. */
 void check_end(struct world *w);
 

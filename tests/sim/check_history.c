@@ -9,7 +9,7 @@
 struct reading {
 	struct node *n;
 	size_t commits;
-	uint64_t hlc; /* of the commit before */
+	uint64_t effective; /* of the commit before */
 	uint32_t row; /* the one asked for; MODEL_NONE: all */
 };
 
@@ -144,7 +144,7 @@ on_commit(void *ctx, const struct history_commit *h)
 
 	if (c == NULL || !model_is_held(&r->n->held, c))
 		wrong = "is not one that is held";
-	else if (h->hlc < r->hlc)
+	else if (h->effective < r->effective)
 		wrong = "is out of order";
 	else if (c->name[0] != '\0' && strcmp(c->name, h->commit) != 0)
 		wrong = "has another name than was answered";
@@ -160,7 +160,7 @@ on_commit(void *ctx, const struct history_commit *h)
 		return RC_DIFFER;
 	}
 	r->commits++;
-	r->hlc = h->hlc;
+	r->effective = h->effective;
 	return RC_OK;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/own.h"
 #include "tests/sim/world.h"
 
 #define REQUESTS_MAX 400
@@ -116,13 +117,15 @@ bool
 link_start(struct link *l)
 {
 	struct diag d;
+	const uint8_t *name;
 	enum rc rc;
 
 	if (!link_can_start(l))
 		return false;
 	diag_init(&d);
 	call_begin(l, l->asker, NODE_ASKS);
-	rc = ask_new(l->asker->engine, l->answerer->origin, &l->ask, &d);
+	name = own_known_name(l->answerer, l->asker->engine);
+	rc = name == NULL ? RC_NOTFOUND : ask_new(l->asker->engine, name, &l->ask, &d);
 	l->requests = l->cuts = 0;
 	if (rc == RC_NOTFOUND || rc == RC_DENIED) { /* we have not heard of the other one yet */
 		node_call_end(l->asker);
@@ -202,8 +205,8 @@ step_ask(struct link *l)
 
 	diag_init(&d);
 	if (ask_state(l->ask) != ASK_MORE) {
-		world_trace(l->world, "link %zu: round over, equal %d", l->index,
-		    ask_counts(l->ask)->is_equal);
+		world_trace(l->world, "link %zu: round over, equal %d, %llu streams wait", l->index,
+		    ask_counts(l->ask)->is_equal, (unsigned long long)ask_counts(l->ask)->held_back);
 		if (ask_state(l->ask) == ASK_DONE)
 			equal_check(l);
 		link_stop(l);

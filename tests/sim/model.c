@@ -55,6 +55,7 @@ model_free(struct model *m)
 		next = m->kept->next;
 		free(m->kept);
 	}
+	free(m->corrections);
 	free(m->commits);
 	free(m->ops);
 	free(m->rows);
@@ -235,8 +236,8 @@ model_row_owner(const struct model *m, const struct model_vector *v, uint32_t ro
 		const struct model_commit *c = &m->commits[op->commit];
 
 		if (op->kind == MODEL_INSERT && c->is_valid && model_is_held(v, c) &&
-		    c->hlc > newest) {
-			newest = c->hlc;
+		    model_effective(m, v, c) > newest) {
+			newest = model_effective(m, v, c);
 			owner = owner_named(m, op);
 		}
 	}
@@ -325,6 +326,66 @@ bool
 model_vector_eq(const struct model_vector *a, const struct model_vector *b)
 {
 	return memcmp(a->held, b->held, sizeof(a->held)) == 0;
+}
+
+/* --- clocks --- */
+
+void
+model_correct(struct model *m, uint32_t commit, const uint8_t origin[ORIGIN_BYTES], uint64_t since,
+    int64_t shift_ms, const uint8_t key[KEY_BYTES])
+{
+	struct model_correction *k;
+
+	m->corrections =
+	    grow(m->corrections, m->corrections_count, &m->corrections_cap, sizeof(*m->corrections));
+	k = &m->corrections[m->corrections_count++];
+	k->commit = commit;
+	memcpy(k->origin, origin, ORIGIN_BYTES);
+	k->since = since;
+	k->shift_ms = shift_ms;
+	memcpy(k->key, key, KEY_BYTES);
+}
+
+/* The correction that counts for a reading: the latest beginning, then the highest rank, then the greatest key. */
+static const struct model_correction *
+correction_of(const struct model *m, const struct model_vector *v, const uint8_t *origin, uint64_t hlc)
+{
+	const struct model_correction *best = NULL;
+
+	for (size_t i = 0; i < m->corrections_count; i++) {
+		const struct model_correction *k = &m->corrections[i];
+		const struct model_commit *c = &m->commits[k->commit];
+		enum level level = m->streams[c->stream].level, high;
+
+		if (memcmp(k->origin, origin, ORIGIN_BYTES) != 0 || k->since > hlc || !c->is_valid ||
+		    !model_is_held(v, c))
+			continue;
+		high = best == NULL ? LEVEL_NONE : m->streams[m->commits[best->commit].stream].level;
+		if (best == NULL || k->since > best->since || (k->since == best->since && (level > high ||
+		    (level == high && memcmp(k->key, best->key, KEY_BYTES) > 0))))
+			best = k;
+	}
+	return best;
+}
+
+static uint64_t
+effective(const struct model *m, const struct model_vector *v, const uint8_t *origin, uint64_t hlc)
+{
+	const struct model_correction *k = correction_of(m, v, origin, hlc);
+	int64_t ms = (int64_t)HLC_MS(hlc);
+	uint64_t shifted, before;
+
+	if (k == NULL)
+		return hlc;
+	shifted = ms + k->shift_ms < 0 ? 0 : HLC_MAKE(ms + k->shift_ms) | (hlc & 0xFFFF);
+	before = k->since == 0 ? 0 : effective(m, v, origin, k->since - 1);
+	return shifted > before ? shifted : before;
+}
+
+uint64_t
+model_effective(const struct model *m, const struct model_vector *v, const struct model_commit *c)
+{
+	return effective(m, v, m->streams[c->stream].origin, c->hlc);
 }
 
 /* --- rows --- */

@@ -18,7 +18,7 @@
 #include "tests/sim/tables.h"
 
 #define MODEL_UNITS_MAX 10
-#define MODEL_STREAMS_MAX 192
+#define MODEL_STREAMS_MAX 512
 #define MODEL_COLUMNS_MAX 8
 
 struct model_vector {
@@ -76,6 +76,15 @@ struct model_row {
 	size_t ops_count, ops_cap;
 };
 
+/* Readings of @origin from @since on count as @shift_ms later, says @commit. */
+struct model_correction {
+	uint32_t commit;
+	uint8_t origin[ORIGIN_BYTES];
+	uint64_t since;
+	int64_t shift_ms;
+	uint8_t key[KEY_BYTES]; /* of two of one rank, the one with the greater key */
+};
+
 struct model {
 	struct model_unit units[MODEL_UNITS_MAX];
 	size_t units_count;
@@ -87,6 +96,8 @@ struct model {
 	size_t ops_count, ops_cap;
 	struct model_row *rows;
 	size_t rows_count, rows_cap;
+	struct model_correction *corrections;
+	size_t corrections_count, corrections_cap;
 	struct model_kept *kept; /* copies of value bytes */
 };
 
@@ -117,6 +128,11 @@ struct model_op *model_op_add(struct model *m, uint32_t commit, uint32_t row, en
 void model_op_cell(struct model *m, struct model_op *op, size_t column, struct value value);
 /* Once a commit has its ops: decide whether its author may do all that. */
 void model_commit_judge(struct model *m, uint32_t commit);
+
+void model_correct(struct model *m, uint32_t commit, const uint8_t origin[ORIGIN_BYTES], uint64_t since,
+    int64_t shift_ms, const uint8_t key[KEY_BYTES]);
+/* What the clock reading of @c counts for, at a node that holds @v. */
+uint64_t model_effective(const struct model *m, const struct model_vector *v, const struct model_commit *c);
 
 #define MODEL_NONE UINT32_MAX
 uint32_t model_row_find(const struct model *m, enum tables_number table, struct value key);

@@ -7,6 +7,8 @@
  *   - A write of a cell is *beaten* by a later write of the cell whose author had seen it; an
  *     insertion writes every cell.  Of a rank column, an edit by a lower level beats nothing of
  *     a higher one.
+ *   - A clock reading counts for what corrections make of it, and for more than all that its
+ *     author had seen of the row.
  *   - Of those not beaten, the highest by (level, clock reading, origin) is shown; for lww by
  *     (clock reading, origin). The other values stay as siblings, except for lww and append.
  *   - A counter is the sum of what was added and was seen by no later insertion; NULL while
@@ -120,17 +122,63 @@ beats(const struct model *m, const struct model_op *later, const struct model_op
 	return true;
 }
 
+#define ROW_OPS_MAX 4096
+
+/* What the versions of a row count for: each its reading, but more than all those it had seen. */
+struct times {
+	const struct model_row *row;
+	uint64_t at[ROW_OPS_MAX];
+};
+
+static void
+times_fill(const struct model *m, const struct model_vector *v, const struct model_row *r, struct times *t)
+{
+	bool has_changed = m->corrections_count > 0;
+
+	INVARIANT(r->ops_count <= ROW_OPS_MAX);
+	t->row = r;
+	for (size_t i = 0; i < r->ops_count; i++)
+		t->at[i] = model_effective(m, v, commit_of(m, &m->ops[r->ops[i]]));
+	while (has_changed) {
+		has_changed = false;
+		for (size_t i = 0; i < r->ops_count; i++)
+			for (size_t j = 0; j < r->ops_count; j++) {
+				const struct model_op *a = &m->ops[r->ops[i]], *b = &m->ops[r->ops[j]];
+
+				if (t->at[i] > t->at[j] || !counts(m, v, a) || !counts(m, v, b) ||
+				    !model_saw(commit_of(m, a), commit_of(m, b)))
+					continue;
+				t->at[i] = t->at[j] + 1;
+				has_changed = true;
+			}
+	}
+}
+
+static uint64_t
+time_of(const struct model *m, const struct times *t, const struct model_op *op)
+{
+	for (size_t i = 0; i < t->row->ops_count; i++)
+		if (&m->ops[t->row->ops[i]] == op)
+			return t->at[i];
+	return 0;
+}
+
 /* Does @a show before @b? */
 static bool
-is_above(
-    const struct model *m, const struct model_op *a, const struct model_op *b, enum policy policy)
+is_above(const struct model *m, const struct times *t, const struct model_op *a, const struct model_op *b,
+    enum policy policy)
 {
 	const struct model_commit *ca = commit_of(m, a), *cb = commit_of(m, b);
 
 	if (policy != POLICY_LWW && level_of(m, a) != level_of(m, b))
 		return level_of(m, a) > level_of(m, b);
-	if (ca->hlc != cb->hlc)
-		return ca->hlc > cb->hlc;
+	if (policy == POLICY_APPEND) {		/* M13: the earlier */
+		if (time_of(m, t, a) != time_of(m, t, b))
+			return time_of(m, t, a) < time_of(m, t, b);
+		return memcmp(m->streams[ca->stream].origin, m->streams[cb->stream].origin, ORIGIN_BYTES) < 0;
+	}
+	if (time_of(m, t, a) != time_of(m, t, b))
+		return time_of(m, t, a) > time_of(m, t, b);
 	return memcmp(m->streams[ca->stream].origin, m->streams[cb->stream].origin, ORIGIN_BYTES) >
 	    0;
 }
@@ -170,7 +218,7 @@ counter_state(
 
 static void
 column_state(const struct model *m, const struct model_vector *v, const struct model_row *r,
-    size_t column, struct model_state *s)
+    const struct times *t, size_t column, struct model_state *s)
 {
 	enum policy policy = tables_at(r->table)->columns[column].policy;
 	const struct model_op *shown = NULL;
@@ -183,7 +231,7 @@ column_state(const struct model *m, const struct model_vector *v, const struct m
 		const struct model_op *op = &m->ops[r->ops[i]];
 
 		if (counts(m, v, op) && writes(op, column) && !any_later(m, v, op, column, beats) &&
-		    (shown == NULL || is_above(m, op, shown, policy)))
+		    (shown == NULL || is_above(m, t, op, shown, policy)))
 			shown = op;
 	}
 	INVARIANT(shown != NULL);
@@ -209,6 +257,7 @@ model_row_state(
 {
 	const struct model_row *r = &m->rows[row];
 	bool is_inserted = false, is_alive = false;
+	struct times times;
 
 	s->is_known = s->is_deleted = s->is_disputed = false;
 	s->siblings_count = 0;
@@ -230,8 +279,9 @@ model_row_state(
 	s->is_disputed = s->is_disputed && is_alive;
 	if (!is_alive)
 		return;
+	times_fill(m, v, r, &times);
 	for (size_t c = 0; c < tables_at(r->table)->columns_count; c++)
-		column_state(m, v, r, c, s);
+		column_state(m, v, r, &times, c, s);
 }
 
 enum model_fate

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/sim/own.h"
 #include "tests/sim/world.h"
 
 #define PATH "ocop.db"
@@ -16,7 +17,9 @@ on_now_ms(void *ctx)
 {
 	const struct node *n = ctx;
 
-	return n->world->now_ms + (uint64_t)n->skew_ms;
+	uint64_t now = n->world->now_ms;
+
+	return n->skew_ms < 0 && (uint64_t)-n->skew_ms > now ? 0 : now + (uint64_t)n->skew_ms;
 }
 
 static void
@@ -153,7 +156,10 @@ node_start(struct node *n, struct diag *d)
 		goto err0;
 	if ((rc = selects_prepare(n, d)) != RC_OK)
 		goto err0;
-	memcpy(n->origin, engine_self(n->engine)->origin, ORIGIN_BYTES);
+	if (n->names_count == 0) {
+		memcpy(n->origin, engine_self(n->engine)->origin, ORIGIN_BYTES);
+		memcpy(n->names[n->names_count++], n->origin, ORIGIN_BYTES);
+	}
 	n->is_joined = true;
 	return RC_OK;
 err0:
@@ -229,7 +235,7 @@ unit_of_origin(struct node *n, const struct stream *s)
 	for (size_t i = 0; i < n->world->nodes_count; i++) {
 		const struct node *other = n->world->nodes[i];
 
-		if (other->is_joined && memcmp(other->origin, s->origin, ORIGIN_BYTES) == 0)
+		if (other->is_joined && own_is_name(other, s->origin))
 			return other->unit;
 	}
 	return -1;

@@ -31,6 +31,8 @@ enum node_fault {
 
 enum node_work { NODE_IDLE, NODE_SAVES, NODE_ASKS, NODE_ANSWERS, NODE_STARTS };
 
+#define NODE_NAMES_MAX 64
+
 struct node {
 	struct world *world;
 	size_t index;
@@ -41,7 +43,10 @@ struct node {
 	struct sqlite3_stmt *select[TABLES_COUNT];
 	uint8_t seed[SEED_BYTES];
 	uint8_t origin[ORIGIN_BYTES];
+	uint8_t names[NODE_NAMES_MAX][ORIGIN_BYTES]; /* all it ever had, the present one last */
+	size_t names_count;
 	int64_t skew_ms;
+	bool was_skewed; /* it may hold what it took while its clock was wrong */
 	struct prng prng; /* what the engine calls random */
 	bool is_joined;
 	bool is_liar; /* runs the catalogue without rights */
@@ -53,6 +58,7 @@ struct node {
 	    is_forgetful; /* a failed write or sync: what the system shows is perhaps not on disk */
 	bool is_starved; /* the call under way may run out of memory */
 	struct model_vector held; /* after the last finished call */
+	uint64_t receipts_seen; /* local number of the last that was checked */
 	struct record *record; /* a save whose outcome its machine's death left open */
 	uint8_t *scratch;
 };

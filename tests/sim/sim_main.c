@@ -3,6 +3,7 @@
  *   sim --seeds N [--from S]	worlds S to S + N - 1 (S: 1); the last line sums up
  *   sim --seed N [-v]		one world; -v prints everything that happens
  *
+ * --hostile runs small provinces among whose nodes one is not honest (hostile.h) instead.
  * Further options: --clocks lets some clocks stand in 1970 and 2099, --calm switches faults off,
  * --any-cover does not mind kinds of events that never happened. A run of COVER_SEEDS seeds or
  * more fails when some kind never happened; every REPEAT_EVERYth seed is run twice and must
@@ -18,6 +19,7 @@
 
 #include "tests/sim/backlog.h"
 #include "tests/sim/check.h"
+#include "tests/sim/hostile.h"
 #include "tests/sim/world.h"
 
 #define COVER_SEEDS 300
@@ -27,7 +29,7 @@
 
 struct options {
 	uint64_t from, count;
-	bool is_single, has_any_cover;
+	bool is_single, has_any_cover, is_hostile;
 	struct world_options world;
 };
 
@@ -158,6 +160,36 @@ seeds_run(const struct options *o)
 	return is_covered ? 0 : 1;
 }
 
+/* The same over hostile provinces. */
+static int
+hostile_seeds_run(const struct options *o)
+{
+	struct hostile_counts c;
+	char why[HOSTILE_WHY_BYTES_MAX];
+	uint64_t first, second, i;
+	bool is_good = true;
+
+	memset(&c, 0, sizeof(c));
+	for (i = 0; i < o->count && is_good; i++) {
+		g_seed = o->from + i;
+		is_good = hostile_run(g_seed, o->world.is_verbose, &c, &first, why);
+		if (is_good && g_seed % REPEAT_EVERY == 0 &&
+		    (!hostile_run(g_seed, false, &c, &second, why) || first != second)) {
+			(void)snprintf(why, sizeof(why), "the second run was another");
+			is_good = false;
+		}
+	}
+	if (!is_good)
+		printf("seed %" PRIu64 ": %s\nmake sim HOSTILE=1 SEED=%" PRIu64 "\n", g_seed, why, g_seed);
+	printf("saves %" PRIu64 ", rounds %" PRIu64 ", refused %" PRIu64 ", quarantined %" PRIu64 ", flipped %" PRIu64
+	       ", replayed %" PRIu64 "\n",
+	    c.saves, c.rounds, c.refused, c.quarantined, c.flipped, c.replayed);
+	printf("copies %" PRIu64 ", forks %" PRIu64 ", renamed %" PRIu64 ", revoked %" PRIu64 "\n", c.copies, c.forks,
+	    c.renamed, c.revoked);
+	printf("hostile: %" PRIu64 " seeds, %" PRIu64 " passed, %d failed\n", i, is_good ? i : i - 1, is_good ? 0 : 1);
+	return is_good ? 0 : 1;
+}
+
 static bool
 number_parse(const char *text, uint64_t *out)
 {
@@ -181,6 +213,8 @@ options_parse(int argc, char **argv, struct options *o)
 			o->world.is_verbose = true;
 		} else if (strcmp(argv[i], "--clocks") == 0) {
 			o->world.has_wild_clocks = true;
+		} else if (strcmp(argv[i], "--hostile") == 0) {
+			o->is_hostile = true;
 		} else if (strcmp(argv[i], "--calm") == 0) {
 			o->world.has_no_faults = true;
 		} else if (strcmp(argv[i], "--any-cover") == 0) {
@@ -206,12 +240,12 @@ main(int argc, char **argv)
 	struct options o;
 
 	if (!options_parse(argc, argv, &o)) {
-		(void)fputs("usage: sim --seeds N [--from S] | --seed N [-v] [--clocks] [--calm] "
+		(void)fputs("usage: sim --seeds N [--from S] | --seed N [-v] [--clocks] [--calm] [--hostile] "
 			    "[--any-cover]\n",
 		    stderr);
 		return 2;
 	}
 	invariant_handler_set(on_invariant);
 	signals_catch();
-	return seeds_run(&o);
+	return o.is_hostile ? hostile_seeds_run(&o) : seeds_run(&o);
 }

@@ -7,7 +7,8 @@
 #include "tests/sim/record.h"
 #include "tests/sim/workload.h"
 
-#define HOUR_MS INT64_C(3600000)
+#define MINUTE_MS INT64_C(60000)
+#define HOUR_MS (60 * MINUTE_MS)
 #define YEAR_MS (INT64_C(365) * 24 * HOUR_MS)
 
 static void
@@ -42,8 +43,10 @@ skew_draw(struct world *w)
 {
 	struct prng *p = &w->prng;
 
-	if (w->options.has_wild_clocks && prng_chance(p, 1, 4))
+	if (w->has_wild_clocks && prng_chance(p, 1, 3)) {
+		cover_add(w->cover, COVER_WILD);
 		return prng_chance(p, 1, 2) ? -(int64_t)w->now_ms : 80 * YEAR_MS;
+	}
 	if (prng_chance(p, 1, 4)) {
 		cover_add(w->cover, COVER_SKEW);
 		return (int64_t)prng_below(p, 12 * HOUR_MS) - 6 * HOUR_MS;
@@ -57,9 +60,22 @@ node_add(struct world *w, int unit)
 	struct node *n;
 
 	INVARIANT(w->nodes_count < WORLD_NODES_MAX);
-	n = node_new(w, unit, skew_draw(w));
+	/* Somebody has to be right in the end: the root's machine is looked after. */
+	n = node_new(w, unit, w->nodes_count == 0 ? (int64_t)prng_below(&w->prng, 10000) - 5000 : skew_draw(w));
+	n->was_skewed = n->skew_ms > MINUTE_MS || n->skew_ms < -MINUTE_MS;
 	w->nodes[w->nodes_count++] = n;
 	return n;
+}
+
+void
+tree_clock(struct world *w, struct node *n)
+{
+	if (n == w->nodes[0])
+		return;
+	cover_add(w->cover, COVER_CLOCK_JUMP);
+	n->skew_ms = prng_chance(&w->prng, 1, 2) ? 0 : skew_draw(w);
+	n->was_skewed = true;
+	world_trace(w, "node %zu: its clock is off by %lld ms now", n->index, (long long)n->skew_ms);
 }
 
 static void
@@ -160,7 +176,8 @@ tree_join(struct world *w, struct node *n)
 	n->welcome_stream = model_stream_of(w->model, parent->origin, parent->unit, 0, REACH_DOWN);
 	n->welcome_seq = parent->held.held[n->welcome_stream];
 	record_own(n);
-	world_trace(w, "node %zu joins below node %zu", n->index, parent->index);
+	world_trace(w, "node %zu joins below node %zu, its clock off by %lld ms", n->index, parent->index,
+	    (long long)n->skew_ms);
 	return !w->has_failed;
 }
 

@@ -11,4 +11,7 @@ void tree_make(struct world *w);
 /* Join @n now, below the node its first link leads to; false when that one is down. */
 bool tree_join(struct world *w, struct node *n);
 
+/* The clock of @n jumps, or is set right. */
+void tree_clock(struct world *w, struct node *n);
+
 #endif

@@ -6,6 +6,7 @@
 #include "tests/sim/workload.h"
 
 #include <inttypes.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,31 +69,56 @@ changes_bulk(struct node *n, struct job *job)
 		workload_row_insert_large(n, job);
 }
 
+/* One statement over all rows of a table. */
 static void
 changes_sql(struct node *n, struct job *job)
 {
 	static const struct {
 		enum tables_number table;
-		const char *sql;
+		const char *column, *expr, *where;
 	} choices[] = {
-		{ TABLES_TAG, "UPDATE tag SET weight = coalesce(weight, 0) + %d, _v = sync_v()" },
-		{ TABLES_PAGE,
-		    "UPDATE page SET size = %d, _v = sync_v() WHERE coalesce(size, 0) < %d" },
-		{ TABLES_STAMP,
-		    "UPDATE stamp SET used = used + %d, _v = sync_v() WHERE used > %d" },
-		{ TABLES_TAG, "DELETE FROM tag WHERE weight %% 5 = %d" },
+		{ TABLES_TAG, "weight", "coalesce(weight, 0) + ?1", NULL },
+		{ TABLES_PAGE, "size", "?1", "coalesce(size, 0) < ?1" },
+		{ TABLES_STAMP, "used", "used + ?1", "used > ?1" },
 	};
 	size_t i = (size_t)prng_below(&n->world->prng, sizeof(choices) / sizeof(choices[0]));
-	int number = (int)prng_below(&n->world->prng, 5);
-	char sql[256];
+	struct value number = value_int((int64_t)prng_below(&n->world->prng, 5));
+	struct save_set set = { span_str(choices[i].column), choices[i].expr };
+	struct save_update q = { span_str(tables_at(choices[i].table)->name), &set, 1,
+		choices[i].where, &number, 1 };
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	(void)snprintf(sql, sizeof(sql), choices[i].sql, number, number);
-#pragma GCC diagnostic pop
 	workload_row_touch_all(n, job, choices[i].table);
-	job->rc = save_exec(job->save, sql, &job->d);
+	job->rc = save_update(job->save, &q, &job->d);
 	cover_add(n->world->cover, COVER_SAVE_SQL);
+}
+
+/* One form over many rows of a table, in no order. */
+static void
+changes_form(struct node *n, struct job *job)
+{
+	static const char *const sql[] = { "SELECT id FROM tag ORDER BY weight, id LIMIT 60",
+		"SELECT id FROM page ORDER BY title, id LIMIT 60" };
+	struct save_change changes[60];
+	struct save_key keys[60];
+	size_t count = 0, failed, i = (size_t)prng_below(&n->world->prng, 2);
+	enum tables_number table = i == 0 ? TABLES_TAG : TABLES_PAGE;
+	struct save_cell cell = { .column = span_str(i == 0 ? "weight" : "size"),
+		.value = value_int((int64_t)prng_below(&n->world->prng, 5)) };
+	sqlite3_stmt *stmt;
+
+	if (sqlite3_prepare_v2(engine_db(n->engine), sql[i], -1, &stmt, NULL) != SQLITE_OK)
+		return; /* the disk is out of order: the save will tell */
+	while (count < 60 && sqlite3_step(stmt) == SQLITE_ROW) {
+		memcpy(keys[count].b, sqlite3_column_blob(stmt, 0), KEY_BYTES);
+		keys[count].n = KEY_BYTES;
+		changes[count] = (struct save_change){ span_str(tables_at(table)->name),
+			span_of(keys[count].b, KEY_BYTES), &cell, 1 };
+		count++;
+	}
+	(void)sqlite3_finalize(stmt);
+	workload_row_touch_all(n, job, table);
+	job->rc = save_rows(job->save, changes, count, keys, &failed, &job->d);
+	cover_add(n->world->cover, COVER_SAVE_FORM);
 }
 
 /* --- settling conflicts --- */
@@ -231,6 +257,8 @@ job_run(struct node *n, struct job *job)
 			changes_bulk(n, job);
 		else if (dice >= 90)
 			changes_sql(n, job);
+		else if (dice >= 86)
+			changes_form(n, job);
 		else
 			changes_some(n, job);
 	}

@@ -34,6 +34,7 @@ enum event_kind {
 	EVENT_HEAL, /* @a: link */
 	EVENT_GHOST, /* @a: link: an old request comes in once more */
 	EVENT_AWAY, /* @a: node: a year without a link, while others work on */
+	EVENT_CLOCK, /* @a: node whose clock jumps */
 	EVENT_JOIN, /* @a: node that joins only now */
 };
 
@@ -68,7 +69,7 @@ struct world {
 	uint8_t root_pubkey[PUBKEY_BYTES];
 	uint64_t saves_left, saves_number;
 	uint64_t tokens; /* values made so far */
-	bool has_faults;
+	bool has_faults, has_wild_clocks;
 	size_t depth; /* tiers of the tree */
 	uint64_t trace; /* hash of everything that happened */
 	bool has_failed;

@@ -10,6 +10,8 @@
 
 #define SWEEPS_MORE 3
 #define STARTS_MAX 8
+#define HEAL_MS (13 * UINT64_C(3600) * 1000) /* what is hours ahead lies in the past by then */
+#define SWEEPS_CLOCKS 6 /* corrections are news, too */
 
 static void
 node_heal(struct world *w, struct node *n)
@@ -104,7 +106,7 @@ silence_check(struct world *w)
 void
 world_settle(struct world *w)
 {
-	size_t bound = 2 * w->depth + SWEEPS_MORE;
+	size_t bound = 2 * w->depth + SWEEPS_MORE + SWEEPS_CLOCKS;
 	size_t sweeps = 0;
 
 	while (!w->has_failed && !sweep(w))
@@ -122,6 +124,7 @@ world_heal(struct world *w)
 	if (w->has_failed)
 		return;
 	w->has_faults = false;
+	w->now_ms += HEAL_MS;
 	for (size_t i = 0; i < w->links_count; i++) {
 		link_stop(w->links[i]);
 		w->links[i]->is_down = false;

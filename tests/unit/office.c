@@ -36,7 +36,9 @@ text_take(void)
 static uint64_t
 on_now_ms(void *ctx)
 {
-	return ((struct office_node *)ctx)->office->now_ms;
+	const struct office_node *n = ctx;
+
+	return n->office->now_ms + (uint64_t)n->skew_ms;
 }
 
 static void
@@ -233,15 +235,21 @@ office_drop(struct office *o, size_t n, const char *table, const struct save_key
 }
 
 enum rc
-office_exec(struct office *o, size_t n, bool is_bulk, const char *sql)
+office_update(struct office *o, size_t n, bool is_bulk, const char *column, const char *expr,
+    const char *where)
 {
 	struct save_options options = { .author = span_str("an"), .is_bulk = is_bulk };
+	const struct save_set set = { span_str(column), expr };
+	const struct save_update q = { .table = span_str("item"),
+		.sets = &set,
+		.sets_count = 1,
+		.where = where };
 	struct save *s;
 
 	o->now_ms += 1000;
 	diag_init(&o->diag);
 	office_ok(o, save_begin(o->nodes[n].engine, &options, &s, &o->diag), "begin");
-	return save_finish(o, s, save_exec(s, sql, &o->diag));
+	return save_finish(o, s, save_update(s, &q, &o->diag));
 }
 
 struct save_cell

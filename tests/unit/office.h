@@ -52,6 +52,7 @@ struct office_node {
 	uint8_t seed[SEED_BYTES];
 	uint8_t origin[ORIGIN_BYTES];
 	uint64_t random;
+	int64_t skew_ms; /* of its clock */
 };
 
 struct office {
@@ -102,7 +103,9 @@ RC_CHECK enum rc office_put_as(struct office *o, size_t n, const char *author, c
     struct save_key *key, const struct save_cell *cells, size_t count);
 RC_CHECK enum rc
 office_drop(struct office *o, size_t n, const char *table, const struct save_key *key);
-RC_CHECK enum rc office_exec(struct office *o, size_t n, bool is_bulk, const char *sql);
+/* A bulk change of one column of "item". */
+RC_CHECK enum rc office_update(struct office *o, size_t n, bool is_bulk, const char *column,
+    const char *expr, const char *where);
 
 struct save_cell office_text(const char *column, const char *text);
 struct save_cell office_int(const char *column, int64_t i);

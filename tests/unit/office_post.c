@@ -79,13 +79,14 @@ void
 office_letter_frame(const struct office_letter *l, struct apply_stream *s, struct apply_commit *c,
     struct apply_frame *f)
 {
+	memset(s, 0, sizeof(*s));
 	memcpy(s->origin, l->origin, ORIGIN_BYTES);
 	s->unit = span_str(l->unit);
 	s->reach = l->reach;
 	s->first_seq = s->last_seq = l->seq;
 	memcpy(s->signature, l->signature, SIGNATURE_BYTES);
 	*c = (struct apply_commit){ 0, span_bytes(&l->body) };
-	*f = (struct apply_frame){ s, 1, c, 1 };
+	*f = (struct apply_frame){ .streams = s, .streams_count = 1, .commits = c, .commits_count = 1 };
 }
 
 enum rc
@@ -189,7 +190,8 @@ office_send(struct office *o, size_t from, size_t to)
 	for (i = 0; i < x->letters_count; i++)
 		x->commits[i] = (struct apply_commit){ stream_index(x, &x->letters[i]),
 			span_bytes(&x->letters[i].body) };
-	f = (struct apply_frame){ x->streams, x->streams_count, x->commits, x->letters_count };
+	f = (struct apply_frame){ .streams = x->streams, .streams_count = x->streams_count, .commits = x->commits,
+	    .commits_count = x->letters_count };
 	memset(&o->applied, 0, sizeof(o->applied));
 	if (x->letters_count > 0)
 		rc = office_apply(o, to, &f);

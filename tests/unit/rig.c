@@ -125,8 +125,8 @@ rig_restore(struct rig *r, size_t n, struct sqlite3 *copy)
 
 /* ---- rows */
 
-static void
-unit_save(struct rig *r, const char *key, const char *parent, const char *level)
+void
+rig_unit(struct rig *r, const char *key, const char *parent, const char *level)
 {
 	struct save_options o = { .author = span_str("an") };
 	struct save_cell cells[] = {
@@ -163,9 +163,9 @@ rig_init(struct rig *r)
 	credential_keys(root_seed, r->root_pubkey);
 	rig_ok(r, engine_found(n->db, &CATALOGUE, &env, &f, &r->diag), "found");
 	node_open(r, n);
-	unit_save(r, RIG_UNIT_ROOT, "", "province");
-	unit_save(r, RIG_UNIT_A, RIG_UNIT_ROOT, "commune");
-	unit_save(r, RIG_UNIT_B, RIG_UNIT_ROOT, "commune");
+	rig_unit(r, RIG_UNIT_ROOT, "", "province");
+	rig_unit(r, RIG_UNIT_A, RIG_UNIT_ROOT, "commune");
+	rig_unit(r, RIG_UNIT_B, RIG_UNIT_ROOT, "commune");
 }
 
 void
@@ -180,11 +180,17 @@ rig_fini(struct rig *r)
 size_t
 rig_join(struct rig *r, const char *unit)
 {
+	return rig_join_below(r, unit, 0);
+}
+
+size_t
+rig_join_below(struct rig *r, const char *unit, size_t parent)
+{
 	struct rig_node *n = node_new(r), *root = &r->nodes[0];
 	struct engine_env env = { n, on_now_ms, on_random };
 	struct credential self, chain[CREDENTIAL_CHAIN_MAX];
 	struct engine_joining j = { .root_pubkey = r->root_pubkey, .self = &self, .chain = chain,
-		.root_unit = span_str(RIG_UNIT_ROOT), .parent_origin = span_of(root->origin, ORIGIN_BYTES) };
+		.root_unit = span_str(RIG_UNIT_ROOT), .parent_origin = span_of(r->nodes[parent].origin, ORIGIN_BYTES) };
 
 	memset(&self, 0, sizeof(self));
 	credential_keys(n->seed, self.pubkey);

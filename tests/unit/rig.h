@@ -58,6 +58,11 @@ void rig_fini(struct rig *r);
 
 /* A new node of @unit, joined below node 0; its number. */
 size_t rig_join(struct rig *r, const char *unit);
+/* The same, but for that node @parent stands above it. */
+size_t rig_join_below(struct rig *r, const char *unit, size_t parent);
+
+/* Save one more unit, on node 0. */
+void rig_unit(struct rig *r, const char *key, const char *parent, const char *level);
 
 /* Close the engine and open it again: what was in memory only is gone. */
 void rig_restart(struct rig *r, size_t n);

@@ -11,6 +11,7 @@
 #include "node/csv.h"
 #include "schema/criteria.h"
 #include "schema/schema.h"
+#include "sync/statements.h"
 
 #define FILE_BYTES_MAX ((size_t)4 << 20)
 
@@ -169,9 +170,14 @@ enum rc
 schema_db_check(struct sqlite3 *db, const char *table, const char *key, bool is_insert, struct diag *d)
 {
 	const struct catalogue_table *t = catalogue_table_find(schema_catalogue(), span_str(table));
+	struct statements rules;
+	enum rc rc;
 
 	assert_non_null(t);
 	assert_non_null(t->save_check);
 	diag_init(d);
-	return t->save_check(db, span_str(key), is_insert, d);
+	statements_init(&rules, db);
+	rc = t->save_check(&rules, span_str(key), is_insert, d);
+	statements_fini(&rules);
+	return rc;
 }

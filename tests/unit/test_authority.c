@@ -247,10 +247,13 @@ test_scope_not_below(void **state)
 {
 	struct office *o = *state;
 	struct value values[] = { value_text(span_str(OFFICE_B)), value_text(span_str("x")) };
+	uint8_t mine[KEY_BYTES] = { 1 };
 	struct commit_op op = forged_op(OFFICE_ITEM, "0123456789abcdef", g_item_columns, values, 2);
 	struct save_cell cells[] = { office_text("unit", OFFICE_B), office_text("name", "x") };
 	struct save_key none = { .n = 0 };
 
+	memcpy(mine + KEY_BYTES - ORIGIN_SHORT_BYTES, o->nodes[COMMUNE].origin, ORIGIN_SHORT_BYTES);
+	op.key = span_of(mine, KEY_BYTES);
 	assert_int_equal(office_put(o, COMMUNE, "item", &none, cells, 2), RC_DENIED);
 	forge(o, COMMUNE, OFFICE_B, REACH_UP, &op);
 	quarantined(o, COMMUNE, "is not below the unit of the node that wrote");
@@ -321,6 +324,32 @@ test_key_of_another(void **state)
 	quarantined(*state, COMMUNE, "has a key that another node minted");
 }
 
+/* C5: texts and keys that are no text. */
+static void
+test_no_text(void **state)
+{
+	static const uint8_t column[] = { 2 };
+	struct value values[] = { value_text(span_str("a\xC3")) };
+	struct commit_op op = { .table = OFFICE_LABEL, .kind = COMMIT_INSERT, .has_text_key = true,
+		.key = span_str("k"), .columns = column, .values = values, .columns_count = 1 };
+
+	forge(*state, COMMUNE, OFFICE_A, REACH_UP, &op);
+	quarantined(*state, COMMUNE, "label.text has a text that is not valid UTF-8");
+	assert_int_equal(office_number(*state, PROVINCE, "SELECT verdict FROM sync_quarantine"), 4);
+}
+
+static void
+test_no_text_key(void **state)
+{
+	static const uint8_t column[] = { 2 };
+	struct value values[] = { value_text(span_str("a")) };
+	struct commit_op op = { .table = OFFICE_LABEL, .kind = COMMIT_INSERT, .has_text_key = true,
+		.key = span_of("k\0l", 3), .columns = column, .values = values, .columns_count = 1 };
+
+	forge(*state, COMMUNE, OFFICE_A, REACH_UP, &op);
+	quarantined(*state, COMMUNE, "a key of label is not valid UTF-8");
+}
+
 /* What a newer schema brings is kept, and waits. */
 static void
 test_newer_schema(void **state)
@@ -333,7 +362,7 @@ test_newer_schema(void **state)
 	office_forge(*state, COMMUNE, OFFICE_A, REACH_UP, &c);
 	quarantined(*state, COMMUNE, "newer than this program");
 	assert_int_equal(
-	    office_number(*state, PROVINCE, "SELECT is_deferred FROM sync_quarantine"), 1);
+	    office_number(*state, PROVINCE, "SELECT verdict FROM sync_quarantine"), 5);
 }
 
 static void
@@ -458,6 +487,8 @@ main(void)
 		TEST(test_not_at_the_root),
 		TEST(test_wrong_type),
 		TEST(test_key_of_another),
+		TEST(test_no_text),
+		TEST(test_no_text_key),
 		TEST(test_newer_schema),
 		TEST(test_unknown_column),
 		TEST(test_unknown_table),

@@ -60,7 +60,8 @@ sample_make(struct sample *s, uint64_t first_seq)
 		s->commits[i].stream = commits[i].stream;
 		s->commits[i].body = span_bytes(&s->bodies[i]);
 	}
-	s->f = (struct apply_frame){ s->streams, STREAMS, s->commits, COMMITS };
+	s->f = (struct apply_frame){ .streams = s->streams, .streams_count = STREAMS, .commits = s->commits,
+	    .commits_count = COMMITS };
 }
 
 static void

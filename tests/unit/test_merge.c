@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "race.h"
+#include "sync/merge.h"
 
 /* ---- one law a test */
 
@@ -353,6 +354,43 @@ test_append(void **state)
 	race_fini(&r);
 }
 
+/* M13, M14: who inserts a key again neither takes the row over nor writes into the owner's columns. */
+static void
+test_owner_key_again(void **state)
+{
+	static const struct catalogue_column columns[] = {
+		{ .number = 1, .name = "member", .type = COLUMN_TEXT, .policy = POLICY_APPEND },
+		{ .number = 2, .name = "points", .type = COLUMN_INTEGER, .policy = POLICY_OWNER },
+	};
+	static const struct catalogue_table sheet = { .number = 2, .name = "sheet", .key_column = "code",
+		.has_text_key = true, .owner = OWNER_AUTHOR, .owner_column = "member", .columns = columns,
+		.columns_count = 2 };
+	static const uint8_t numbers[] = { 1, 2 }, origins[2][ORIGIN_BYTES] = { { 1 }, { 2 } };
+	struct value an[] = { value_text(span_str("an")), value_int(80) };
+	struct value bo[] = { value_text(span_str("bo")), value_int(90) };
+	struct commit_op ops[] = {
+		{ .table = 2, .kind = COMMIT_INSERT, .columns = numbers, .values = an, .columns_count = 2 },
+		{ .table = 2, .kind = COMMIT_INSERT, .columns = numbers, .values = bo, .columns_count = 2 },
+	};
+	struct merge_version versions[] = {
+		{ .v = 1, .hlc = 1, .origin = origins[0], .is_valid = true, .op = &ops[0],
+		    .commit = { .author = span_str("an") } },
+		{ .v = 2, .hlc = 2, .origin = origins[1], .is_valid = true, .op = &ops[1],
+		    .commit = { .author = span_str("bo") } },
+	};
+	uint64_t seen[2] = { 0, 0 };
+	struct merge_set set = { .t = &sheet, .versions = versions, .count = 2, .seen = seen, .words = 1 };
+	struct merge_result m;
+
+	(void)state;
+	assert_int_equal(merge_row(&set, &m), RC_OK);
+	assert_true(m.is_alive);
+	assert_int_equal(m.flags, 0);
+	assert_true(span_eq(m.values[0].s, span_str("an")));
+	assert_int_equal(m.values[1].i, 80);
+	merge_result_free(&set, &m);
+}
+
 /* M14: the owner's two nodes are as `review` to each other. */
 static void
 test_owner(void **state)
@@ -517,6 +555,7 @@ main(void)
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_resolution),
 		cmocka_unit_test(test_append),
+		cmocka_unit_test(test_owner_key_again),
 		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_reinsertion),
 		cmocka_unit_test(test_all_orders),

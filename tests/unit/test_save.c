@@ -275,88 +275,225 @@ test_bulk(void **state)
 	office_assert_equal(o, PROVINCE, COMMUNE);
 }
 
-/* ---- save_exec */
+/* ---- save_update */
 
 static void
-test_exec(void **state)
+test_statement(void **state)
 {
 	struct office *o = *state;
 	struct save_key a = office_item(o, COMMUNE, OFFICE_A, "a");
+	struct save_key b = office_item(o, COMMUNE, OFFICE_A, "b");
 
-	(void)office_item(o, COMMUNE, OFFICE_A, "b");
+	(void)office_item(o, COMMUNE, OFFICE_A, "c");
+	assert_int_equal(office_update(o, COMMUNE, false, "score", "5", NULL), RC_OK);
+	assert_int_equal(o->result.rows_count, 3);
 	assert_int_equal(
-	    office_exec(o, COMMUNE, false, "UPDATE item SET score = 5, _v = sync_v()"), RC_OK);
+	    office_update(o, COMMUNE, false, "score", "score + length(name)", "name <> 'b'"), RC_OK);
 	assert_int_equal(o->result.rows_count, 2);
+	/* What stays the same is not told. */
+	assert_int_equal(office_update(o, COMMUNE, false, "score", "6", NULL), RC_OK);
+	assert_int_equal(o->result.rows_count, 1);
+	assert_int_equal(office_update(o, COMMUNE, false, "score", "6", NULL), RC_OK);
+	assert_int_equal(o->result.commits_count, 0);
+	assert_int_equal(office_update(o, COMMUNE, false, "score", "7", "name = 'a'"), RC_OK);
 	assert_int_equal(office_send(o, COMMUNE, PROVINCE), RC_OK);
-	assert_string_equal(office_cell(o, PROVINCE, "item", &a, "score"), "5");
-	assert_int_equal(
-	    office_exec(o, COMMUNE, false, "DELETE FROM item WHERE name = 'a'"), RC_OK);
-	assert_int_equal(office_send(o, COMMUNE, PROVINCE), RC_OK);
-	assert_string_equal(office_cell(o, PROVINCE, "item", &a, "score"), "");
+	assert_string_equal(office_cell(o, PROVINCE, "item", &a, "score"), "7");
+	assert_string_equal(office_cell(o, PROVINCE, "item", &b, "score"), "6");
 	office_assert_equal(o, PROVINCE, COMMUNE);
+	engine_sanity(o->nodes[COMMUNE].engine);
 }
 
 /* A statement that reaches into two scopes becomes two commits. */
 static void
-test_exec_scopes(void **state)
+test_statement_scopes(void **state)
 {
 	struct office *o = *state;
 
 	for (int i = 0; i < 6; i++)
 		(void)office_item(o, PROVINCE, i % 2 == 0 ? OFFICE_A : OFFICE_B, "x");
-	assert_int_equal(
-	    office_exec(o, PROVINCE, true, "UPDATE item SET score = 5, _v = sync_v()"), RC_OK);
+	assert_int_equal(office_update(o, PROVINCE, true, "score", "5", NULL), RC_OK);
 	assert_int_equal(o->result.commits_count, 2);
 	assert_int_equal(office_number(o, PROVINCE, "SELECT count(DISTINCT _v) FROM item"), 2);
 	assert_int_equal(office_send(o, PROVINCE, COMMUNE), RC_OK);
 	office_assert_equal(o, PROVINCE, COMMUNE);
 }
 
+/* A statement that is refused or fails halfway leaves nothing. */
 static void
-test_exec_without_version(void **state)
+test_statement_refused(void **state)
 {
-	struct office *o = *state;
-	struct save_key key = office_item(o, COMMUNE, OFFICE_A, "tea");
-	long long before = commits(o, COMMUNE);
-
-	refused(o, office_exec(o, COMMUNE, false, "UPDATE item SET name = 'bad'"), RC_INPUT,
-	    "CHECK", before);
-	assert_string_equal(office_cell(o, COMMUNE, "item", &key, "name"), "tea");
-}
-
-static void
-test_key_never_changes(void **state)
-{
-	struct office *o = *state;
-	long long before;
-
-	(void)office_item(o, COMMUNE, OFFICE_A, "tea");
-	before = commits(o, COMMUNE);
-	refused(o,
-	    office_exec(o, COMMUNE, false,
-		"UPDATE item SET id = zeroblob(16), name = 'bad', _v = sync_v()"),
-	    RC_DENIED, "a key never changes", before);
-}
-
-/* A statement that fails halfway leaves nothing, of itself and of the save before it. */
-static void
-test_failing_statement(void **state)
-{
+	static const struct {
+		const char *column, *expr, *where;
+		enum rc rc;
+		const char *why;
+	} bad[] = {
+		{ "score", "CASE name WHEN 'b' THEN 101 ELSE 1 END", NULL, RC_INPUT,
+		    "101 is outside 0 to 100" },
+		{ "score", "CASE name WHEN 'b' THEN 'x' ELSE 1 END", NULL, RC_INPUT,
+		    "must be a whole number" },
+		{ "score", "CASE name WHEN 'b' THEN 0.5 ELSE 1 END", NULL, RC_INPUT, "fraction" },
+		{ "name", "CASE name WHEN 'b' THEN NULL ELSE 'c' END", NULL, RC_INPUT,
+		    "must not be empty" },
+		{ "name", "'x' || CAST(x'ff' AS TEXT)", NULL, RC_INPUT, "not valid UTF-8" },
+		{ "name", "'c'", "nothing = 1", RC_INPUT, "nothing" },
+		{ "name", "'d'", "EXISTS (SELECT 1 FROM item o WHERE o.name < item.name)", RC_INPUT,
+		    "look up their keys" },
+		{ "unit", "'" OFFICE_B "'", NULL, RC_INPUT, "stays with the unit" },
+		{ "id", "zeroblob(16)", NULL, RC_INPUT, "no column 'id'" },
+		{ "colour", "1", NULL, RC_INPUT, "no column 'colour'" },
+	};
 	struct office *o = *state;
 	long long before;
 
 	(void)office_item(o, COMMUNE, OFFICE_A, "a");
 	(void)office_item(o, COMMUNE, OFFICE_A, "b");
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		before = commits(o, COMMUNE);
+		refused(o,
+		    office_update(o, COMMUNE, false, bad[i].column, bad[i].expr, bad[i].where),
+		    bad[i].rc, bad[i].why, before);
+	}
+	office_assert_equal(o, COMMUNE, COMMUNE);
+	engine_sanity(o->nodes[COMMUNE].engine);
+}
+
+/* ---- save_rows */
+
+#define FORM_ROWS 40
+
+/* Rows in no order, of several shapes, new and old, one of them twice: as one by one. */
+static void
+test_rows(void **state)
+{
+	struct office *o = *state;
+	struct save_key keys[FORM_ROWS], one;
+	struct save_cell cells[FORM_ROWS][2];
+	struct save_change changes[FORM_ROWS];
+	struct save *s;
+	size_t failed;
+
+	for (int i = 0; i < FORM_ROWS - 4; i++)
+		keys[i] = office_item(o, COMMUNE, OFFICE_A, "old");
+	one = keys[0];
+	keys[0] = keys[FORM_ROWS - 5];
+	keys[FORM_ROWS - 5] = one;
+	keys[FORM_ROWS - 4] = keys[3];
+	for (int i = FORM_ROWS - 3; i < FORM_ROWS; i++)
+		keys[i].n = 0;
+	for (int i = 0; i < FORM_ROWS; i++) {
+		cells[i][0] = office_text("name", i == 5 ? "old" : "new");
+		cells[i][1] = i % 20 == 19 ? office_text("memo", "m") : office_int("score", i);
+		changes[i] = (struct save_change){ span_str("item"),
+			span_of(keys[i].b, keys[i].n), cells[i], i == 5 ? 1 : 2 };
+	}
+	s = office_begin(o, COMMUNE, "an");
+	assert_int_equal(save_rows(s, changes, FORM_ROWS, keys, &failed, &o->diag), RC_OK);
+	assert_int_equal(save_commit(s, &o->result, &o->diag), RC_OK);
+	assert_int_equal(o->result.rows_count, FORM_ROWS - 2);
+	assert_int_equal(o->result.commits_count, 1);
+	assert_int_equal(
+	    office_number(o, COMMUNE, "SELECT count(DISTINCT _v) FROM item WHERE name = 'new'"), 1);
+	for (int i = 0; i < FORM_ROWS; i++) {
+		char text[16];
+
+		assert_int_equal(keys[i].n, KEY_BYTES);
+		(void)snprintf(text, sizeof(text), "%d", i == 3 ? FORM_ROWS - 4 : i);
+		if (i == 5)
+			assert_string_equal(office_cell(o, COMMUNE, "item", &keys[i], "name"), "old");
+		else
+			assert_string_equal(office_cell(o, COMMUNE, "item", &keys[i],
+						i % 20 == 19 ? "memo" : "score"),
+			    i % 20 == 19 ? "m" : text);
+	}
+	assert_int_equal(office_send(o, COMMUNE, PROVINCE), RC_OK);
+	office_assert_equal(o, PROVINCE, COMMUNE);
+	engine_sanity(o->nodes[COMMUNE].engine);
+}
+
+/* Rows made together lie together: what stands between those of a form stays as it is. */
+static void
+test_rows_between(void **state)
+{
+	struct office *o = *state;
+	struct save_key keys[24], some[8];
+	struct save_cell cells[2] = { office_text("name", "old"), office_text("name", "new") };
+	struct save_change changes[24];
+	struct save *s;
+	size_t failed;
+
+	for (int i = 0; i < 24; i++) {
+		keys[i].n = 0;
+		changes[i] =
+		    (struct save_change){ span_str("item"), span_of(NULL, 0), &cells[0], 1 };
+	}
+	s = office_begin(o, COMMUNE, "an");
+	assert_int_equal(save_rows(s, changes, 24, keys, &failed, &o->diag), RC_OK);
+	assert_int_equal(save_commit(s, &o->result, &o->diag), RC_OK);
+	for (int i = 0; i < 8; i++) {
+		some[i] = keys[i * 3 + 1];
+		changes[i] =
+		    (struct save_change){ span_str("item"), office_span(&some[i]), &cells[1], 1 };
+	}
+	s = office_begin(o, COMMUNE, "an");
+	assert_int_equal(save_rows(s, changes, 8, some, &failed, &o->diag), RC_OK);
+	assert_int_equal(save_commit(s, &o->result, &o->diag), RC_OK);
+	assert_int_equal(o->result.rows_count, 8);
+	assert_int_equal(office_number(o, COMMUNE, "SELECT count(DISTINCT _v) FROM item"), 2);
+	for (int i = 0; i < 24; i++)
+		assert_string_equal(office_cell(o, COMMUNE, "item", &keys[i], "name"),
+		    i % 3 == 1 ? "new" : "old");
+	assert_int_equal(office_send(o, COMMUNE, PROVINCE), RC_OK);
+	office_assert_equal(o, PROVINCE, COMMUNE);
+	engine_sanity(o->nodes[COMMUNE].engine);
+}
+
+/* The row that is at fault is told, wherever it stands and however it is found out. */
+static void
+test_rows_at_fault(void **state)
+{
+	struct office *o = *state;
+	struct save_key keys[8], given[8];
+	struct save_cell cells[8];
+	struct save_change changes[8];
+	long long before;
+	struct save *s;
+	size_t failed;
+
+	for (int i = 0; i < 8; i++)
+		keys[i] = office_item(o, COMMUNE, OFFICE_A, "old");
 	before = commits(o, COMMUNE);
-	refused(o,
-	    office_exec(o, COMMUNE, false,
-		"UPDATE item SET name = 'bad', score = CASE name WHEN 'b' THEN 'x' "
-		"ELSE 1 END, _v = sync_v()"),
-	    RC_INPUT, "", before);
-	refused(o,
-	    office_exec(
-		o, COMMUNE, false, "UPDATE item SET name = 'bad', _v = sync_v(); SELECT nothing"),
-	    RC_INPUT, "nothing", before);
+	for (int kind = 0; kind < 3; kind++) {
+		for (int at = 0; at < 8; at++) {
+			memcpy(given, keys, sizeof(given));
+			for (int i = 0; i < 8; i++)
+				cells[i] = office_delta("stock", 1);
+			if (kind == 0) /* before the statement */
+				cells[at] = office_text("stock", "x");
+			else if (kind == 1) /* as it stands on the row */
+				cells[at] = office_delta("stock", INT64_MAX);
+			else /* after it */
+				given[at].b[0] ^= 1;
+			for (int i = 0; i < 8; i++)
+				changes[i] = (struct save_change){ span_str("item"),
+					span_of(given[i].b, given[i].n), &cells[i], 1 };
+			if (kind == 1)
+				assert_int_equal(
+				    office_put(o, COMMUNE, "item", &keys[at],
+					&(struct save_cell){ .column = span_str("stock"),
+					    .value = value_int(5) },
+					1),
+				    RC_OK);
+			before = commits(o, COMMUNE);
+			s = office_begin(o, COMMUNE, "an");
+			diag_init(&o->diag);
+			assert_int_not_equal(
+			    save_rows(s, changes, 8, given, &failed, &o->diag), RC_OK);
+			assert_int_equal(failed, at);
+			assert_string_not_equal(o->diag.text, "");
+			save_abandon(s);
+			assert_int_equal(commits(o, COMMUNE), before);
+		}
+	}
 	office_assert_equal(o, COMMUNE, COMMUNE);
 }
 
@@ -564,11 +701,12 @@ main(void)
 		TEST(test_scopes),
 		TEST(test_too_large),
 		TEST(test_bulk),
-		TEST(test_exec),
-		TEST(test_exec_scopes),
-		TEST(test_exec_without_version),
-		TEST(test_key_never_changes),
-		TEST(test_failing_statement),
+		TEST(test_statement),
+		TEST(test_statement_scopes),
+		TEST(test_statement_refused),
+		TEST(test_rows),
+		TEST(test_rows_between),
+		TEST(test_rows_at_fault),
 		TEST(test_bad_values),
 		TEST(test_bad_rows),
 		TEST(test_bad_text_keys),

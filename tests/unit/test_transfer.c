@@ -276,13 +276,14 @@ test_vector_shows_forks(void **state)
 	out.p[out.n - 1] ^= 1;
 	assert_int_equal(vector_take(mine, p.at_a, span_bytes(&out), &news, &p.r.diag), RC_OK);
 	assert_int_equal(news.forks, 1);
-	assert_false(exchange_is_rewound(mine));
+	assert_true(news.has_suspects);
+	assert_int_equal(p.at_a->suspects.count, 1);
 	bytes_clear(&out);
 	assert_int_equal(vector_emit(mine, p.at_a, &out), RC_OK);
 	for (size_t at = 1; at < out.n; at += VECTOR_NAME_BYTES + 1 + VECTOR_HASH_BYTES)
 		out.p[at + VECTOR_NAME_BYTES]++;	/* every number, ours among them */
 	assert_int_equal(vector_take(mine, p.at_a, span_bytes(&out), &news, &p.r.diag), RC_OK);
-	assert_true(exchange_is_rewound(mine));
+	assert_true(news.we_lack);
 	bytes_free(&out);
 	rig_fini(&p.r);
 }

@@ -204,7 +204,7 @@ static void
 test_quarantine_added(void **state)
 {
 	edit_found(*state,
-	    "INSERT INTO sync_quarantine(v, reason, is_deferred) SELECT v, 'x', 0 FROM sync_log "
+	    "INSERT INTO sync_quarantine(v, reason, verdict) SELECT v, 'x', 1 FROM sync_log "
 	    "WHERE v NOT IN (SELECT v FROM sync_quarantine) ORDER BY v DESC LIMIT 1",
 	    "quarantined in the replica");
 }
