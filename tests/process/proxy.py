@@ -8,6 +8,7 @@ reset on both sides, with what was not yet forwarded lost.  COUNTS-FILE is kept 
 to the client, connections, cuts.
 """
 import asyncio
+import os
 import socket
 import struct
 import sys
@@ -17,8 +18,9 @@ counts = {"up": 0, "down": 0, "connections": 0, "cuts": 0}
 
 
 def counts_write():
-    with open(counts_file, "w", encoding="ascii") as f:
+    with open(counts_file + ".new", "w", encoding="ascii") as f:
         f.write(" ".join(str(counts[k]) for k in ("up", "down", "connections", "cuts")) + "\n")
+    os.replace(counts_file + ".new", counts_file)  # whoever reads finds the whole of one or the other
 
 
 def reset(writer):

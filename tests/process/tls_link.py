@@ -10,6 +10,7 @@ Prints its own port.  FILE: garble: connections and changed bytes; stranger: con
 sink: the body of the last POST.
 """
 import asyncio
+import os
 import ssl
 import sys
 
@@ -18,8 +19,9 @@ counts = [0, 0]
 
 
 def counts_write(name):
-    with open(name, "w", encoding="ascii") as f:
+    with open(name + ".new", "w", encoding="ascii") as f:
         f.write(f"{counts[0]} {counts[1]}\n")
+    os.replace(name + ".new", name)  # whoever reads finds the whole of one or the other
 
 
 async def garble(reader, writer):

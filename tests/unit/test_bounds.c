@@ -81,27 +81,17 @@ pair_make(struct pair *p)
 	assert_int_equal(peer_get(p->r.nodes[p->a].engine, p->r.nodes[0].origin, &p->root, &p->r.diag), RC_OK);
 }
 
-/* Feed @raw, compressed, under its right name.  *@held: the most that the node held of it meanwhile. */
+/* Feed @n bytes of a transfer under its right name.  *@held: the most that the node held of it meanwhile. */
 static enum rc
-feed(struct pair *p, struct span raw, size_t *held)
+feed_packed(struct pair *p, const uint8_t *packed, size_t n, size_t *held)
 {
-	size_t cap = ZSTD_compressBound(raw.n) + 1, n, at, step;
-	uint8_t *packed = malloc(cap);
-	ZSTD_CCtx *zstd = ZSTD_createCCtx();
 	struct engine *e = p->r.nodes[p->a].engine;
-	struct intake_piece piece = { .offset = 0 };
+	struct intake_piece piece = { .total = n };
 	struct intake_news news = { 0 };
+	size_t at, step;
 	enum rc rc = RC_OK;
 
 	*held = 0;
-	packed[0] = 0;
-	assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, TRANSFER_WINDOW_LOG)));
-	assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0)));
-	n = ZSTD_compress2(zstd, packed + 1, cap - 1, raw.p, raw.n);
-	assert_false(ZSTD_isError(n));
-	ZSTD_freeCCtx(zstd);
-	n++;
-	piece.total = n;
 	transfer_id(span_of(packed, n), piece.id);
 	diag_init(&p->r.diag);
 	assert_int_equal(intake_begin(e, p->root, &piece, &p->r.diag), RC_OK);
@@ -111,8 +101,71 @@ feed(struct pair *p, struct span raw, size_t *held)
 		if (intake_bytes(p->root->in) > *held)
 			*held = intake_bytes(p->root->in);
 	}
+	return rc;
+}
+
+/* Feed @raw, compressed. */
+static enum rc
+feed(struct pair *p, struct span raw, size_t *held)
+{
+	size_t cap = ZSTD_compressBound(raw.n) + 1, n;
+	uint8_t *packed = malloc(cap);
+	ZSTD_CCtx *zstd = ZSTD_createCCtx();
+	enum rc rc;
+
+	packed[0] = 0;
+	assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_windowLog, TRANSFER_WINDOW_LOG)));
+	assert_false(ZSTD_isError(ZSTD_CCtx_setParameter(zstd, ZSTD_c_contentSizeFlag, 0)));
+	n = ZSTD_compress2(zstd, packed + 1, cap - 1, raw.p, raw.n);
+	assert_false(ZSTD_isError(n));
+	ZSTD_freeCCtx(zstd);
+	rc = feed_packed(p, packed, n + 1, held);
 	free(packed);
 	return rc;
+}
+
+/* W10: what is no single zstd frame of our kind, and what it does not unpack to. */
+static void
+test_malformed_zstd(void **state)
+{
+#define FRAME "\x28\xb5\x2f\xfd"
+#define VECTOR "\x20\x03\x19\x00\x00\x02\x02\x00"	/* three bytes, stored: an empty vector */
+#define CASE(bytes, what) { bytes, sizeof(bytes) - 1, what }
+	static const struct {
+		const char *bytes;
+		size_t n;
+		const char *what;
+	} cases[] = {
+		CASE("\x00", "nothing but the dictionary's number"),
+		CASE("\x07" FRAME VECTOR, "an unknown dictionary"),
+		CASE("\x00\x28\xb5\x2f\xfe" VECTOR, "another magic number"),
+		CASE("\x00" FRAME "\x20\x03\x19\x00\x00\x02\x02", "one byte short"),
+		CASE("\x00" FRAME VECTOR "\x00", "one byte more"),
+		CASE("\x00" FRAME VECTOR FRAME VECTOR, "two frames"),
+		CASE("\x00\x50\x2a\x4d\x18\x04\x00\x00\x00" "abcd", "a frame to be skipped"),
+		CASE("\x00\x50\x2a\x4d\x18\xff\xff\xff\xff" "abcd", "one of four gigabytes"),
+		CASE("\x00" FRAME "\x21\x05\x03\x19\x00\x00\x02\x02\x00", "a dictionary of its own"),
+		CASE("\x00" FRAME "\x28\x03\x19\x00\x00\x02\x02\x00", "a reserved bit"),
+		CASE("\x00" FRAME "\x00\xf8\x19\x00\x00\x02\x02\x00", "a window of terabytes"),
+		CASE("\x00" FRAME "\xe0\x00\x00\x00\x00\x00\x00\x00\x80\x19\x00\x00\x02\x02\x00", "a content of 2^63"),
+		CASE("\x00" FRAME "\xa0\xff\xff\xff\x7f\x19\x00\x00\x02\x02\x00", "a content of 2^31"),
+		CASE("\x00" FRAME "\x20\x03\x1f\x00\x00\x02\x02\x00", "a block of no kind"),
+		CASE("\x00" FRAME "\x20\x09\x19\x00\x00\x02\x02\x00", "less content than it says"),
+		CASE("\x00" FRAME "\x20\x03\x19\x00\x00\x02\x09\x00", "a record of no kind"),
+		CASE("\x00" FRAME "\x20\x03\x19\x00\x00\x00\x02\x00", "a record of nothing"),
+		CASE("\x00" FRAME "\x20\x03\x19\x00\x00\xff\xff\xff", "a length without an end"),
+	};
+	struct pair p;
+	size_t held, i;
+
+	(void)state;
+	pair_make(&p);
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (feed_packed(&p, (const uint8_t *)cases[i].bytes, cases[i].n, &held) != RC_PEER)
+			fail_msg("%s: taken", cases[i].what);
+	assert_null(p.root->in);
+	assert_int_equal(feed_packed(&p, (const uint8_t *)"\x00" FRAME VECTOR, 13, &held), RC_OK);
+	rig_fini(&p.r);
 }
 
 /* W10, W12: a few kilobytes that unpack to a hundred megabytes are refused with the first of them. */
@@ -275,6 +328,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused_names_are_forgotten),
+		cmocka_unit_test(test_malformed_zstd),
 		cmocka_unit_test(test_zeros),
 		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_huge_lengths),
