@@ -362,7 +362,8 @@ whole_check(struct peer *p, struct diag *d)
 	uint8_t id[TRANSFER_ID_BYTES];
 
 	transfer_id(span_bytes(&p->in->prefix), id);
-	if (!p->in->is_ended || p->in->raw.n != 0 || p->in->records == 0 || memcmp(id, p->in->id, TRANSFER_ID_BYTES) != 0)
+	if (!p->in->is_ended || p->in->raw.n != 0 || p->in->records == 0 ||
+	    memcmp(id, p->in->id, TRANSFER_ID_BYTES) != 0)
 		return diag_fail(d, RC_PEER, "a transfer is not what its name says");
 	memcpy(&p->belief.done_id, p->in->id, TRANSFER_ID_BYTES);
 	p->belief.done_total = p->in->total;
