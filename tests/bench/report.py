@@ -55,7 +55,7 @@ FIGURES = [
     ("province_load", "new province, time x plain load", 2, "PouchDB 50-136 s"),
     ("slow", "300 ms, 64 kbit/s: x bytes/rate + 2 trips", 1.25, "PouchDB 83-199 s"),
     ("hub_engine", "hub: idle syncs/s, engine alone", None, "SymmetricDS 350 clients a CPU"),
-    ("hub", "hub: idle syncs/s, 276 children", -3000, ""),
+    ("hub", "hub: idle syncs/s, 40 connections", -3000, ""),
     ("binary", "binary, bytes stripped", 2000000, "SymmetricDS: 64 MB RAM and a JRE"),
     ("rss_idle", "idle RSS, bytes", 10000000, ""),
     ("wakeups", "idle wake-ups in 10 s", 0, ""),
