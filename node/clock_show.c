@@ -40,7 +40,7 @@ say(const struct command_env *env, enum message_id id)
 
 /* @env: whose language; NULL: ours. */
 static void
-report_text(const struct command_env *env, const struct clock_report *r, struct bytes *out)
+report_text(const struct command_env *env, struct engine *e, const struct clock_report *r, struct bytes *out)
 {
 	char by[SPAN_BYTES];
 
@@ -50,7 +50,8 @@ report_text(const struct command_env *env, const struct clock_report *r, struct 
 		bytes_fmt(out, say(env, MSG_CLOCK_AHEAD), by);
 		break;
 	case CLOCK_BEHIND:
-		bytes_fmt(out, say(env, r->offset_ms == 0 ? MSG_CLOCK_PAST : MSG_CLOCK_BEHIND), by);
+		bytes_fmt(out, say(env, command_is_new(e) ? MSG_CLOCK_NEW :
+		    r->offset_ms == 0 ? MSG_CLOCK_PAST : MSG_CLOCK_BEHIND), by);
 		break;
 	case CLOCK_UNSURE:
 		bytes_fmt(out, say(env, MSG_CLOCK_UNSURE), by);
@@ -67,7 +68,7 @@ clock_show_line(struct engine *e, struct bytes *out)
 	struct clock_report r;
 
 	if (clock_hear_report(e, &r, NULL) == RC_OK)
-		report_text(NULL, &r, out);
+		report_text(NULL, e, &r, out);
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
@@ -139,7 +140,7 @@ clock_show_text(struct command_env *env, struct diag *d)
 	if ((rc = clock_hear_report(env->engine, &r, d)) != RC_OK)
 		return rc;
 	bytes_fmt(&env->out, "%s: ", command_message(env, MSG_STATUS_CLOCK));
-	report_text(env, &r, &env->out);
+	report_text(env, env->engine, &r, &env->out);
 	bytes_byte(&env->out, '\n');
 	return clock_wait_each(env->engine, on_waiting_text, env, d);
 }

@@ -235,11 +235,21 @@ command_table(const struct command_env *env, struct span name, const struct cata
 	    (const char *)name.p);
 }
 
+bool
+command_is_new(struct engine *e)
+{
+	unit_id u = unit_find(e, span_str(engine_self(e)->unit));
+
+	return u == UNIT_NONE || !unit_is_known(e, u);
+}
+
 enum rc
 command_unit(const struct command_env *env, struct span text, struct span *key, struct diag *d)
 {
 	unit_id u = text.n == 0 ? UNIT_NONE : unit_resolve(env->engine, text);
 
+	if (u == UNIT_NONE && command_is_new(env->engine))
+		return diag_fail(d, RC_INPUT, "%s", command_message(env, MSG_JOIN_SYNC_NEXT));
 	if (u == UNIT_NONE) {
 		return diag_fail(d, RC_INPUT, command_message(env, MSG_UNIT_UNKNOWN_NEXT), (int)text.n,
 		    (const char *)text.p);

@@ -143,6 +143,8 @@ RC_CHECK enum rc command_usage(struct command_env *env, struct diag *d, enum mes
 
 RC_CHECK enum rc command_table(const struct command_env *env, struct span name,
     const struct catalogue_table **out, struct diag *d);
+/* It has joined and not synced yet: it knows no unit, not even its own. */
+bool command_is_new(struct engine *e);
 /* The key of a unit that @text names; borrowed from the engine. */
 RC_CHECK enum rc command_unit(const struct command_env *env, struct span text, struct span *key, struct diag *d);
 /* RC_LIMIT unless @text may stand as an author, in NFC; the copy is in the arena. */

@@ -165,9 +165,10 @@ report_show(struct command_env *env, struct report *r, struct diag *d)
 	if (r->is_restored)
 		bytes_fmt(&env->out, "%s\n", command_message(env, MSG_STATUS_RESTORED));
 	if (r->has_parent) {
-		(void)snprintf(state, sizeof(state), "%s %s", command_message(env,
+		(void)snprintf(state, sizeof(state), "%s%s%s", command_message(env,
 		    r->state.verdict == EXCHANGE_SAME ? MSG_STATE_EQUAL :
-		    r->state.verdict == EXCHANGE_DIFFERS ? MSG_STATE_DIFFERENT : MSG_STATE_UNKNOWN), r->compared);
+		    r->state.verdict == EXCHANGE_DIFFERS ? MSG_STATE_DIFFERENT : MSG_STATE_UNKNOWN),
+		    r->compared[0] == '\0' ? "" : " ", r->compared);
 		line(env, MSG_STATUS_STATE, state);
 	}
 	if (r->error.n != 0)
@@ -275,7 +276,10 @@ on_peer(void *ctx, const struct credential *c)
 		table_print_cstr(&p->table, origin);
 		table_print_cell(&p->table, span_bytes(&unit));
 		table_print_cstr(&p->table, c->name);
-		table_print_cstr(&p->table, is_revoked ? command_message(p->env, MSG_PEER_REVOKED) : relation);
+		table_print_cstr(&p->table, is_revoked ? command_message(p->env, MSG_PEER_REVOKED) :
+		    is_self ? command_message(p->env, MSG_PEER_SELF) :
+		    is_parent ? command_message(p->env, MSG_PEER_PARENT) :
+		    relation[0] != '\0' ? command_message(p->env, MSG_PEER_EARLIER) : "");
 		table_print_cstr(&p->table, is_forked ? command_message(p->env, MSG_PEER_FORKED) : "");
 		table_print_cell(&p->table, span_bytes(&url));
 		table_print_cstr(&p->table, when);

@@ -50,7 +50,7 @@ on_json(void *ctx, const struct fork *f)
 
 	key_time_format(f->found_ms, found);
 	json_write_object(s->w);
-	cell_json_origin("origin", f->origin, s->w);
+	cell_json_origin("node", f->origin, s->w);
 	cell_json_unit("unit", s->e, f->unit, s->w);
 	json_write_key(s->w, "from");
 	json_write_uint64(s->w, f->from);

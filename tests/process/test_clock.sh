@@ -81,13 +81,18 @@ chmod +x "$tmp/ocop-2099"
 OCOP=$tmp/ocop-2099
 daemon_start "$tmp/A"
 OCOP=$OCOP_PLAIN
+# faketime stays the daemon's parent, and passes no signal on.
+read -r daemon_itself </proc/$daemon_pid/task/$daemon_pid/children
+pids+=("$daemon_itself")
 C sync --peer "$sync_url" --json >"$out"
 equal "the round says what waits" "$(json "$out" 'd["held_back"] > 0 and not d["equal"]')" True
 equal "its change is not taken" "$(name_at C "$key")" "Cam sau"
 C --json status >"$out"
 equal "the child's clock stays" "$(clock_of "$out" '["offset_ms"]')" 0
 equal "and it says that one of them is wrong" "$(clock_of "$out" '["badge"]')" unsure
-daemon_stop "$daemon_pid"
+kill -TERM "$daemon_itself"
+wait "$daemon_pid"
+check "no daemon is left" test ! -e "/proc/$daemon_itself"
 
 for n in A C; do
 	check "$n verifies" "$OCOP" --data "$tmp/$n" verify

@@ -68,15 +68,17 @@ for n in C K A; do
 done
 equal "K tells the fork" "$(forks K)" 1
 node K --json status >"$out"
-equal "that it yielded" "$(json "$out" '[(f["origin"], f["yielded"], f["commits_here"]) for f in d["forks"]]')" \
+equal "that it yielded" "$(json "$out" '[(f["node"], f["yielded"], f["commits_here"]) for f in d["forks"]]')" \
 	"[('$first', True, 3)]"
 node A --json status >"$out"
-equal "the province kept the other branch" "$(json "$out" '[(f["origin"], f["yielded"], f["commits_there"])
+equal "the province kept the other branch" "$(json "$out" '[(f["node"], f["yielded"], f["commits_there"])
 	for f in d["forks"]]')" "[('$first', False, 3)]"
 node K status >"$out"
 says "in text, too" "from number [0-9]+ on: 3 commits here" "$out"
 LC_ALL=vi_VN.UTF-8 "$OCOP" --data "$tmp/K" status >"$out" 2>/dev/null
 says "in Vietnamese" "giữ làm bằng chứng" "$out"
+LC_ALL=vi_VN.UTF-8 "$OCOP" --data "$tmp/K" peers >"$out" 2>/dev/null
+says "the names it had, too" "tên cũ của máy này" "$out"
 node A --json peers >"$out"
 equal "peers names who was copied" "$(json "$out" '[p["node"] for p in d if p["forked"]]')" "['$first']"
 check "metrics count it" eval "curl -s '$root_office/metrics' | grep -qx 'ocop_forks 1'"

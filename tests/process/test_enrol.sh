@@ -90,6 +90,10 @@ equal "keeps the key" "$(sha256sum <"$tmp/X/node.key")" "$key_before"
 check "and is admitted" A admit "$tmp/X.req" --out "$tmp/X.ans"
 check "and is good" node X join --credential "$tmp/X.ans"
 says "sync is next" "ocop sync" "$out"
+exits "before that it knows no unit" 65 node X put product new name=early unit=18538
+says "and says what to do" "ocop sync" "$err"
+check "nothing is known of its clock" node X status
+says "and it says so" "^clock: not compared before" "$out"
 
 # ---- as it comes out of a mail, a scanner, another hand
 A invite --unit 18541 --parent "$root_url" --out "$tmp/M.inv" >/dev/null
