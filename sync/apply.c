@@ -330,13 +330,21 @@ forks_settle(struct applying_frame *a, struct diag *d)
 static void
 author_introduce(struct applying_frame *a, const struct decoded *dc, struct stream *s)
 {
-	const struct credential *c = fresh_find(a, s->origin);
+	const struct credential *c = fresh_find(a, s->origin), *issuer;
 	const struct origin_entry *base;
 
-	if (c == NULL || dc->seq != 1 || s->unit != a->e->root_unit || s->reach != REACH_DOWN ||
-	    !credential_is_renewal(a->e, c))
+	if (c == NULL || dc->seq != 1 || s->unit != a->e->root_unit || s->reach != REACH_DOWN)
 		return;
 	base = origin_find(a->e, c->issuer);
+	issuer = base == NULL ? fresh_find(a, c->issuer) : NULL;	/* judged at the end of the frame (C4) */
+	if (issuer != NULL && memcmp(issuer->pubkey, c->pubkey, PUBKEY_BYTES) == 0 && c->incarnation != 0 &&
+	    strcmp(issuer->unit, c->unit) == 0 && c->level <= issuer->level &&
+	    credential_proof_ok(c, issuer->pubkey)) {
+		s->level = issuer->level;
+		s->origin_unit = unit_intern(a->e, span_str(issuer->unit));
+	}
+	if (base == NULL || !credential_is_renewal(a->e, c))
+		return;
 	s->level = base->level;
 	s->origin_unit = base->unit;
 }

@@ -164,9 +164,15 @@ bool
 clock_wait_is_gone(const struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct span unit, enum reach reach,
     uint64_t seq)
 {
+	const struct origin_entry *by = origin_find(e, origin);
+	unit_id u = unit_find((struct engine *)(uintptr_t)e, unit);
+	const struct stream *s = u == UNIT_NONE ? NULL : stream_find(e, origin, u, reach);
 	uint64_t name;
 	size_t i;
 
+	/* Beyond the cut of a revocation it has no effect anywhere. */
+	if (by != NULL && (s != NULL ? !clock_counts(e, s, seq) : revocation_of(e, by->pubkey) != NULL))
+		return true;
 	if (!origin_has_siblings(e, origin))
 		return false;
 	name = stream_name_hash(origin, unit, reach);

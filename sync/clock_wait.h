@@ -24,7 +24,8 @@ bool clock_wait_is_gap(struct engine *e, const uint8_t origin[ORIGIN_BYTES], str
     uint64_t seq);
 
 /* Is that cause gone for good (C12)?  Its author goes on under another name, and comparing vectors did not bring it: it
- * stood on a branch that yielded.  Nobody has it any more, so nobody waits for it. */
+ * stood on a branch that yielded, and nobody has it any more.  Or it is beyond the cut of a revocation.  Nobody waits
+ * for it. */
 bool clock_wait_is_gone(const struct engine *e, const uint8_t origin[ORIGIN_BYTES], struct span unit, enum reach reach,
     uint64_t seq);
 

@@ -4,6 +4,7 @@
 #include "control.h"
 #include "credential.h"
 #include "exchange_impl.h"
+#include "merge.h"
 #include "settle.h"
 
 #include <stdlib.h>
@@ -86,9 +87,44 @@ range_run(struct engine *e, const char *sql, uint64_t from, uint64_t to, struct 
 	return engine_run(e, stmt, "moving a branch", d);
 }
 
-/* The rows of one commit are settled as if it had never taken effect.  (It stands in the quarantine by now.) */
+/* The versions that @op of @c had replaced and that are still held.  After the branch is gone, nothing else may lead to
+ * them.  *@out: mem_free. */
 static enum rc
-rows_settle(struct engine *e, const struct stream *s, uint64_t seq, struct span body, struct diag *d)
+replaced_find(struct engine *e, const struct stream *s, const struct commit *c, const struct commit_op *op,
+    uint64_t **out, size_t *count, struct diag *d)
+{
+	size_t i;
+	uint64_t v;
+
+	*count = 0;
+	if ((*out = mem_array(op->prevs_count + 1, sizeof(**out))) == NULL)
+		return RC_NOMEM;
+	for (i = 0; i < op->prevs_count; i++)
+		if (merge_prev_version(e, s, c, &op->prevs[i], &v, d) == RC_OK && VERSION_SEQ(v) > 0 &&
+		    VERSION_SEQ(v) <= stream_at(e, VERSION_SID(v))->head_seq)
+			(*out)[(*count)++] = v;
+	return RC_OK;
+}
+
+static enum rc
+row_settle_again(struct engine *e, const struct stream *s, const struct commit *c, const struct commit_op *op,
+    struct table_plan *p, struct diag *d)
+{
+	struct settle_counts counts = { 0, 0 };
+	uint64_t *more;
+	size_t count;
+	enum rc rc = replaced_find(e, s, c, op, &more, &count, d);
+
+	if (rc == RC_OK)
+		rc = settle_row(e, p, op->key, more, count, &counts, d);
+	mem_free(more);
+	return rc;
+}
+
+/* The rows of one commit are settled as if it had never taken effect.  (@is_held: it stands in the quarantine by now;
+ * else it is out of the log.) */
+static enum rc
+rows_settle(struct engine *e, const struct stream *s, uint64_t seq, struct span body, bool is_held, struct diag *d)
 {
 	struct settle_counts counts = { 0, 0 };
 	const struct catalogue_table *t;
@@ -105,7 +141,8 @@ rows_settle(struct engine *e, const struct stream *s, uint64_t seq, struct span 
 		if (t == NULL || t->has_text_key != c.ops[i].has_text_key)
 			continue;	/* it never took effect */
 		if ((rc = row_plan_of(e, t, &p, d)) == RC_OK)
-			rc = settle_row(e, p, c.ops[i].key, &v, 1, &counts, d);
+			rc = is_held ? settle_row(e, p, c.ops[i].key, &v, 1, &counts, d)
+			    : row_settle_again(e, s, &c, &c.ops[i], p, d);
 	}
 	commit_free(&c);
 	return rc;
@@ -123,7 +160,38 @@ branch_settle(struct engine *e, const struct stream *s, uint64_t from, struct di
 	for (seq = s->head_seq; seq >= from && rc == RC_OK; seq--) {
 		bytes_clear(&body);
 		if ((rc = log_body(e, VERSION(s->sid, seq), &body, d)) == RC_OK)
-			rc = rows_settle(e, s, seq, span_bytes(&body), d);
+			rc = rows_settle(e, s, seq, span_bytes(&body), true, d);
+	}
+	bytes_free(&body);
+	return rc;
+}
+
+/* Now that the branch is out of the log: whoever had replaced what it wrote no longer names it (C12), here as at those
+ * who never held it. */
+static enum rc
+branch_settle_again(struct engine *e, const struct stream *s, uint64_t from, uint64_t to, struct diag *d)
+{
+	static const char sql[] = "SELECT body FROM sync_evidence WHERE sid = ?1 AND side = 0 AND seq = ?2";
+	sqlite3_stmt *stmt;
+	struct bytes body;
+	uint64_t seq;
+	enum rc rc = RC_OK;
+
+	bytes_init(&body);
+	for (seq = from; seq <= to && rc == RC_OK; seq++) {
+		if ((rc = engine_stmt(e, sql, &stmt, d)) != RC_OK)
+			break;
+		(void)sqlite3_bind_int64(stmt, 1, s->sid);
+		(void)sqlite3_bind_int64(stmt, 2, (int64_t)seq);
+		bytes_clear(&body);
+		if (sqlite3_step(stmt) == SQLITE_ROW) {
+			struct value v = value_of_column(stmt, 0);
+
+			bytes_put(&body, v.s.p, v.s.n);
+		}
+		engine_done(stmt);
+		if ((rc = bytes_rc(&body)) == RC_OK && body.n > 0)
+			rc = rows_settle(e, s, seq, span_bytes(&body), false, d);
 	}
 	bytes_free(&body);
 	return rc;
@@ -178,6 +246,8 @@ fork_yield(struct engine *e, struct stream *s, uint64_t from, struct diag *d)
 		rc = numbers_forget(e, s, from - 1, d);
 	if (rc == RC_OK)
 		rc = stream_head_reload(e, s, d);
+	if (rc == RC_OK)
+		rc = branch_settle_again(e, s, from, VERSION_SEQ(last), d);
 	/* Units and credentials may have been among the rows. */
 	if (rc == RC_OK && s->unit == e->root_unit && s->reach == REACH_DOWN && (rc = unit_reload(e, d)) == RC_OK)
 		rc = origin_reload(e, d);

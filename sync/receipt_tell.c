@@ -290,6 +290,7 @@ on_quarantined(void *ctx, const struct receipt_line *line)
 		q.unit = s->origin_unit == UNIT_NONE ? span_str("") : unit_key(l->e, s->origin_unit);
 		q.author = c.author;
 		q.hlc = c.hlc;
+		q.effective = clock_effective(l->e, s->origin, c.hlc);
 		rc = l->fn(l->ctx, r->holder, &q);
 		commit_free(&c);
 	}

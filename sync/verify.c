@@ -100,6 +100,8 @@ chains_check(struct verifying *w)
 		struct chain_walk c = { .w = w, .s = stream_at(w->e, sid) };
 
 		c.origin = origin_find(w->e, c.s->origin);
+		if (c.origin == NULL && c.s->head_seq == 0)
+			continue;	/* named by what waits; nothing of it is held */
 		if (c.origin == NULL && !has_forks(w->e))
 			return diag_fail(w->d, RC_DIFFER, "stream %u has no credential", sid);
 		stream_hash_zero(w->e, c.s, c.hash);
@@ -184,7 +186,7 @@ cursors_unblock(struct cursor_of *cursors, size_t count)
 static struct cursor_of *
 lenient_first(struct verifying *w, struct cursor_of *cursors, size_t count)
 {
-	if (w->scratch->is_lenient)
+	if (w->scratch->is_lenient || control_follow(w->scratch, w->d) != RC_OK)
 		return NULL;
 	w->scratch->is_lenient = true;
 	cursors_unblock(cursors, count);
@@ -209,7 +211,7 @@ commit_replay(struct verifying *w, struct cursor_of *c, struct bytes *body)
 	if ((rc = stream_open(w->scratch, c->s->origin, u, c->s->reach, &s, w->d)) != RC_OK ||
 	    (rc = commit_parse(&commit, span_bytes(body), s->origin, c->seq, w->d)) != RC_OK)
 		return rc;
-	if ((rc = frontier_check(w->scratch, &commit, NULL)) == RC_OK)
+	if (clock_counts(w->scratch, s, c->seq) && (rc = frontier_check(w->scratch, &commit, NULL)) == RC_OK)
 		rc = frontier_refs_check(w->scratch, s, &commit);
 	if (rc == RC_GAP) {		/* C17: its causes come first, whatever the clocks say */
 		commit_free(&commit);

@@ -192,6 +192,7 @@ heal(struct hostile *h)
 	h->is_calm = true;
 	for (unsigned k = 0; k < SWEEPS_MAX && !is_quiet && !h->has_failed; k++) {
 		is_quiet = true;
+		h->now_ms += 2 * 60 * MINUTE_MS;	/* what was sent in vain goes again after an hour */
 		for (size_t i = NODES - 1; i > 0 && !h->has_failed; i--) {
 			struct hostile_node *n = &h->nodes[i], *to = &h->nodes[HOSTILE_PLACES[i].parent];
 
