@@ -6,6 +6,7 @@
  * Any failure rolls the whole frame back. */
 #include "apply_impl.h"
 
+#include "apply_fresh.h"
 #include "apply_order.h"
 #include "clock_right.h"
 #include "clock_wait.h"
@@ -39,8 +40,7 @@ struct applying_frame {
 	struct framed_stream *streams;
 	struct decoded *commits;
 	size_t commits_count;
-	struct credential *fresh;	/* credentials that come in this frame */
-	size_t fresh_count;
+	struct apply_fresh fresh;	/* credentials that come in this frame */
 	struct apply_result *r;
 	bool has_written;		/* there is something to make durable */
 	bool lends;			/* corrections in the frame count before they are judged */
@@ -108,26 +108,6 @@ streams_begin(struct applying_frame *a, struct diag *d)
 		memcpy(fs->chain, fs->s->head_hash, HASH_BYTES);
 		if (in->suspect != NULL && (rc = suspect_begin(a->e, fs, in, d)) != RC_OK)
 			return rc;
-	}
-	return RC_OK;
-}
-
-/* Credentials in the frame count for its own seals: a stream may begin with the credential that proves it. */
-static enum rc
-fresh_collect(struct applying_frame *a, const struct commit *c)
-{
-	struct credential *grown;
-	size_t i;
-
-	for (i = 0; i < c->ops_count; i++) {
-		if (c->ops[i].table != credential_table.number || c->ops[i].kind != COMMIT_INSERT)
-			continue;
-		grown = mem_grow(a->fresh, a->fresh_count + 1, sizeof(*grown));
-		if (grown == NULL)
-			return RC_NOMEM;
-		a->fresh = grown;
-		if (credential_of_op(&c->ops[i], &a->fresh[a->fresh_count]) == RC_OK)
-			a->fresh_count++;
 	}
 	return RC_OK;
 }
@@ -200,56 +180,10 @@ commit_decode(struct applying_frame *a, const struct apply_commit *in, struct di
 	memcpy(fs->chain, hash, HASH_BYTES);
 	fs->chain_seq = dc->seq;
 	fs->chain_hlc = dc->commit.hlc;
-	return fresh_collect(a, &dc->commit);
+	return apply_fresh_collect(&a->fresh, &dc->commit);
 }
 
 /* --- pass 2 ----------------------------------------------------------------------------------- */
-
-static const struct credential *
-fresh_find(const struct applying_frame *a, const uint8_t *origin)
-{
-	size_t i;
-
-	for (i = 0; i < a->fresh_count; i++)
-		if (memcmp(a->fresh[i].origin, origin, ORIGIN_BYTES) == 0)
-			return &a->fresh[i];
-	return NULL;
-}
-
-/* The key of @origin, if its credential is known here, or came in this frame and leads to one that is. */
-static enum rc
-origin_key(struct applying_frame *a, const uint8_t *origin, uint8_t pubkey[PUBKEY_BYTES], struct diag *d)
-{
-	static const uint8_t none[ORIGIN_BYTES];
-	const struct origin_entry *known = origin_find(a->e, origin);
-	const struct credential *c, *issuer;
-	unsigned depth;
-
-	if (known != NULL) {
-		memcpy(pubkey, known->pubkey, PUBKEY_BYTES);
-		return RC_OK;
-	}
-	c = fresh_find(a, origin);
-	if (c == NULL)
-		return diag_fail(d, RC_GAP, "a stream's author has no credential that is known here");
-	memcpy(pubkey, c->pubkey, PUBKEY_BYTES);
-	for (depth = 0; depth < CREDENTIAL_CHAIN_MAX; depth++) {
-		if (memcmp(c->issuer, none, ORIGIN_BYTES) == 0)
-			return credential_proof_ok(c, a->e->self.root_pubkey) ? RC_OK
-			    : diag_fail(d, RC_PEER, "a credential is not signed by the root key of this tree");
-		known = origin_find(a->e, c->issuer);
-		if (known != NULL)
-			return credential_proof_ok(c, known->pubkey) ? RC_OK
-			    : diag_fail(d, RC_PEER, "a credential's signature does not check");
-		issuer = fresh_find(a, c->issuer);
-		if (issuer == NULL)
-			return diag_fail(d, RC_GAP, "a credential's issuer is not known here");
-		if (!credential_proof_ok(c, issuer->pubkey))
-			return diag_fail(d, RC_PEER, "a credential's signature does not check");
-		c = issuer;
-	}
-	return diag_fail(d, RC_PEER, "a chain of more than %d credentials", CREDENTIAL_CHAIN_MAX);
-}
 
 static enum rc
 seals_check(struct applying_frame *a, struct diag *d)
@@ -270,7 +204,7 @@ seals_check(struct applying_frame *a, struct diag *d)
 			continue;	/* nothing new of it */
 		if (fs->must_wait)
 			continue;
-		rc = origin_key(a, in->origin, pubkey, a->e->clock.waiting > 0 ? NULL : d);
+		rc = apply_fresh_key(a->e, &a->fresh, in->origin, pubkey, a->e->clock.waiting > 0 ? NULL : d);
 		fs->must_wait = rc == RC_GAP && a->e->clock.waiting > 0;	/* its credential waits, it seems */
 		if (fs->must_wait)
 			continue;
@@ -325,30 +259,6 @@ forks_settle(struct applying_frame *a, struct diag *d)
 	return rc;
 }
 
-/* The author of a stream that begins with its own credential: a node that goes on under a new name (C7).  Its right to
- * do so is judged with the commit. */
-static void
-author_introduce(struct applying_frame *a, const struct decoded *dc, struct stream *s)
-{
-	const struct credential *c = fresh_find(a, s->origin), *issuer;
-	const struct origin_entry *base;
-
-	if (c == NULL || dc->seq != 1 || s->unit != a->e->root_unit || s->reach != REACH_DOWN)
-		return;
-	base = origin_find(a->e, c->issuer);
-	issuer = base == NULL ? fresh_find(a, c->issuer) : NULL;	/* judged at the end of the frame (C4) */
-	if (issuer != NULL && memcmp(issuer->pubkey, c->pubkey, PUBKEY_BYTES) == 0 && c->incarnation != 0 &&
-	    strcmp(issuer->unit, c->unit) == 0 && c->level <= issuer->level &&
-	    credential_proof_ok(c, issuer->pubkey)) {
-		s->level = issuer->level;
-		s->origin_unit = unit_intern(a->e, span_str(issuer->unit));
-	}
-	if (base == NULL || !credential_is_renewal(a->e, c))
-		return;
-	s->level = base->level;
-	s->origin_unit = base->unit;
-}
-
 /* The corrections of clocks that come in this frame, from those who may make them: what they correct may come with
  * them, though nothing of the frame has been judged yet. */
 static enum rc
@@ -365,7 +275,7 @@ corrections_lend(struct applying_frame *a, struct clock_shift **lent, size_t *co
 			struct clock_shift shift;
 
 			if (!clock_right_read(&dc->commit.ops[j], &shift) || !clock_right_may(a->e, s, &dc->commit,
-			    shift.origin, a->fresh, a->fresh_count))
+			    shift.origin, a->fresh.at, a->fresh.count))
 				continue;
 			if ((grown = mem_grow(*lent, *count + 1, sizeof(*grown))) == NULL)
 				return RC_NOMEM;
@@ -430,7 +340,7 @@ one_apply(struct applying_frame *a, const struct decoded *dc, struct diag *d)
 	enum rc rc;
 
 	if (s->origin_unit == UNIT_NONE)
-		author_introduce(a, dc, s);
+		apply_fresh_introduce(a->e, &a->fresh, dc->seq, s);
 	if (s->origin_unit == UNIT_NONE)
 		return diag_fail(d, RC_GAP, "a stream's author has no accepted credential here");
 	if (!unit_holds(a->e, a->e->self_unit, s->unit, s->reach))
@@ -560,11 +470,10 @@ frame_reset(struct applying_frame *a)
 		commit_free(&a->commits[i].commit);
 	mem_free(a->commits);
 	mem_free(a->streams);
-	mem_free(a->fresh);
+	apply_fresh_fini(&a->fresh);
 	a->commits = NULL;
 	a->streams = NULL;
-	a->fresh = NULL;
-	a->commits_count = a->fresh_count = 0;
+	a->commits_count = 0;
 	a->has_written = a->is_false = false;
 }
 

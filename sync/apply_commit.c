@@ -44,27 +44,6 @@ clocks_follow(struct engine *e, const struct commit *c, struct diag *d)
 	return RC_OK;
 }
 
-/* A commit beyond the cut of a revocation may come after commits that replaced its versions: it has no effect, but it
- * links these to what it had replaced (M2). */
-static enum rc
-links_settle(struct engine *e, const struct commit *c, uint64_t v, struct diag *d)
-{
-	struct settle_counts counts = { 0, 0 };
-	const struct catalogue_table *t;
-	struct table_plan *p;
-	enum rc rc = RC_OK;
-	size_t i;
-
-	for (i = 0; i < c->ops_count && rc == RC_OK; i++) {
-		t = catalogue_table_numbered(&e->catalogue, c->ops[i].table);
-		if (t == NULL || t->has_text_key != c->ops[i].has_text_key)
-			continue;
-		if ((rc = row_plan_of(e, t, &p, d)) == RC_OK)
-			rc = settle_row(e, p, c->ops[i].key, &v, 1, &counts, d);
-	}
-	return rc;
-}
-
 enum rc
 apply_commit_one(struct engine *e, struct stream *s, const struct commit *c, struct span body, struct apply_result *r,
     struct diag *d)
@@ -90,7 +69,7 @@ apply_commit_one(struct engine *e, struct stream *s, const struct commit *c, str
 		rc = quarantine_put(e, v, verdict, &why, d);
 		if (rc == RC_OK && verdict != VERDICT_BROKEN && verdict != VERDICT_DEFERRED &&
 		    !clock_counts(e, s, VERSION_SEQ(v)))
-			rc = links_settle(e, c, v, d);
+			rc = settle_commit(e, c, v, d);	/* it may link what came before it (M2) */
 	} else if ((rc = apply_rows(e, s, c, v, r, d)) == RC_OK) {
 		rc = units_follow(e, c, d);
 	}

@@ -20,21 +20,11 @@ rows_settle(struct settling *w, const struct commit *c)
 {
 	const struct catalogue_table *units = catalogue_table_find(&w->e->catalogue,
 	    span_str(w->e->catalogue.unit_table));
-	struct settle_counts counts = { 0, 0 };
-	const struct catalogue_table *t;
-	struct table_plan *p;
-	enum rc rc = RC_OK;
 	size_t i;
 
-	for (i = 0; i < c->ops_count && rc == RC_OK; i++) {
-		t = catalogue_table_numbered(&w->e->catalogue, c->ops[i].table);
-		if (t == NULL || t->has_text_key != c->ops[i].has_text_key)
-			continue;	/* it never took effect */
-		w->is_units = w->is_units || t == units;
-		if ((rc = row_plan_of(w->e, t, &p, w->d)) == RC_OK)
-			rc = settle_row(w->e, p, c->ops[i].key, NULL, 0, &counts, w->d);
-	}
-	return rc;
+	for (i = 0; i < c->ops_count; i++)
+		w->is_units = w->is_units || c->ops[i].table == units->number;
+	return settle_commit(w->e, c, 0, w->d);
 }
 
 static enum rc

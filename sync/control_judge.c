@@ -452,25 +452,15 @@ static enum rc
 rows_settle(struct judging *j, uint64_t v)
 {
 	struct engine *e = j->e;
-	struct settle_counts counts = { 0, 0 };
-	struct table_plan *p;
 	struct bytes body;
 	struct commit c;
-	size_t i;
 	enum rc rc;
 
 	bytes_init(&body);
 	if ((rc = log_body(e, v, &body, j->d)) == RC_OK &&
 	    (rc = commit_parse(&c, span_bytes(&body), stream_at(e, VERSION_SID(v))->origin, VERSION_SEQ(v),
 	    j->d)) == RC_OK) {
-		for (i = 0; i < c.ops_count && rc == RC_OK; i++) {
-			const struct catalogue_table *t = catalogue_table_numbered(&e->catalogue, c.ops[i].table);
-
-			if (t == NULL || t->has_text_key != c.ops[i].has_text_key)
-				continue;	/* it never took effect */
-			if ((rc = row_plan_of(e, t, &p, j->d)) == RC_OK)
-				rc = settle_row(e, p, c.ops[i].key, &v, 1, &counts, j->d);
-		}
+		rc = settle_commit(e, &c, v, j->d);
 		commit_free(&c);
 	}
 	bytes_free(&body);

@@ -126,9 +126,7 @@ row_settle_again(struct engine *e, const struct stream *s, const struct commit *
 static enum rc
 rows_settle(struct engine *e, const struct stream *s, uint64_t seq, struct span body, bool is_held, struct diag *d)
 {
-	struct settle_counts counts = { 0, 0 };
 	const struct catalogue_table *t;
-	uint64_t v = VERSION(s->sid, seq);
 	struct table_plan *p;
 	struct commit c;
 	enum rc rc;
@@ -136,13 +134,14 @@ rows_settle(struct engine *e, const struct stream *s, uint64_t seq, struct span 
 
 	if ((rc = commit_parse_copy(&c, body, s->origin, seq, d)) != RC_OK)
 		return rc;
-	for (i = 0; i < c.ops_count && rc == RC_OK; i++) {
+	if (is_held)
+		rc = settle_commit(e, &c, VERSION(s->sid, seq), d);
+	for (i = 0; i < c.ops_count && rc == RC_OK && !is_held; i++) {
 		t = catalogue_table_numbered(&e->catalogue, c.ops[i].table);
 		if (t == NULL || t->has_text_key != c.ops[i].has_text_key)
 			continue;	/* it never took effect */
 		if ((rc = row_plan_of(e, t, &p, d)) == RC_OK)
-			rc = is_held ? settle_row(e, p, c.ops[i].key, &v, 1, &counts, d)
-			    : row_settle_again(e, s, &c, &c.ops[i], p, d);
+			rc = row_settle_again(e, s, &c, &c.ops[i], p, d);
 	}
 	commit_free(&c);
 	return rc;

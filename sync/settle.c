@@ -109,3 +109,22 @@ settle_row(struct engine *e, struct table_plan *p, struct span key, const uint64
 	bytes_free(&heads);
 	return rc;
 }
+
+enum rc
+settle_commit(struct engine *e, const struct commit *c, uint64_t v, struct diag *d)
+{
+	struct settle_counts counts = { 0, 0 };
+	const struct catalogue_table *t;
+	struct table_plan *p;
+	enum rc rc = RC_OK;
+	size_t i;
+
+	for (i = 0; i < c->ops_count && rc == RC_OK; i++) {
+		t = catalogue_table_numbered(&e->catalogue, c->ops[i].table);
+		if (t == NULL || t->has_text_key != c->ops[i].has_text_key)
+			continue;	/* it never took effect */
+		if ((rc = row_plan_of(e, t, &p, d)) == RC_OK)
+			rc = settle_row(e, p, c->ops[i].key, &v, v == 0 ? 0 : 1, &counts, d);
+	}
+	return rc;
+}

@@ -13,6 +13,11 @@ struct settle_counts {
 RC_CHECK enum rc settle_row(struct engine *e, struct table_plan *p, struct span key, const uint64_t *more,
     size_t more_count, struct settle_counts *counts, struct diag *d);
 
+/* The same for every row of @c; @v, which is @c, counts as more, unless it is 0.  Rows of tables not known here
+ * never were.  For commits whose standing changed. */
+struct commit;
+RC_CHECK enum rc settle_commit(struct engine *e, const struct commit *c, uint64_t v, struct diag *d);
+
 /* Set only the version of a row. */
 RC_CHECK enum rc settle_version(struct engine *e, struct table_plan *p, struct span key, uint64_t v, struct diag *d);
 
